@@ -1,0 +1,51 @@
+"""Finding methods, sources, sinks and engines by file name.
+
+To add one is to add a file to its folder, or, in another distribution, an entry point in the group
+``augtool.methods``, ``augtool.sources`` or ``augtool.sinks``. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from augtool.errors import UsageError
+from augtool.params import did_you_mean
+
+_ROOT = Path(__file__).parent
+
+
+@cache
+def names(kind: str) -> tuple[str, ...]:
+    """The names to be found in ``augtool/<kind>/`` and among its entry points, sorted."""
+    own = (path.stem for path in (_ROOT / kind).glob("*.py") if not path.stem.startswith("_"))
+    return tuple(sorted({*own, *_plugins(kind)}))
+
+
+@cache
+def load(kind: str, name: str) -> ModuleType:
+    """The module ``name`` of this kind. Raises `UsageError` when there is none, or when a
+    plug-in cannot be imported."""
+    if (_ROOT / kind / f"{name}.py").is_file() and not name.startswith("_"):
+        return importlib.import_module(f"augtool.{kind}.{name}")
+    plugin = _plugins(kind).get(name)
+    if plugin is None:
+        raise UsageError(f"there is no {kind[:-1]} {name!r}{did_you_mean(name, names(kind))}")
+    try:
+        module: ModuleType = plugin.load()
+    except Exception as error:  # a plug-in may raise anything while it is imported
+        raise UsageError(
+            f"the plug-in {name!r} ({plugin.value}) cannot be loaded: {error}; "
+            "update or uninstall its distribution"
+        ) from error
+    return module
+
+
+@cache
+def _plugins(kind: str) -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=f"augtool.{kind}")}

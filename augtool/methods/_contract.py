@@ -1,0 +1,68 @@
+"""What a method is: how it draws, what its rows weigh, which kernel applies it.
+
+A method is one module in this folder. Its first docstring line is its summary. It offers the names
+below. All randomness is in `draw`, on plan rows and without pixels; `apply` is a pure function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.params import ParamsLike
+
+Columns = Mapping[str, npt.NDArray[Any]]
+Streams = Callable[[str], np.random.Generator]
+Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One plan column: (m, *shape) of ``dtype``. ``idle`` is the value that leaves a row as it
+    is; the plan puts it into rows that ``prob`` spares."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+    idle: Any = 0
+    help: str = ""
+
+
+class Method(Protocol):
+    """The module of a method.
+
+    ``Params``: a frozen dataclass of `augtool.params.param` fields, checked when made.
+    ``PROB``: the share of rows it is applied to when the user does not say.
+    ``SLOTS``: how many source rows one output row is made of, the base included.
+    ``COLUMNS``: what it draws.
+    ``PAPER``: one line: authors, title, where and when.
+    """
+
+    Params: type[ParamsLike]
+    PROB: float
+    SLOTS: int
+    COLUMNS: tuple[Column, ...]
+    PAPER: str
+
+    def check_shape(self, params: Any, shape: tuple[int, ...]) -> None:
+        """Raise `UsageError` when rows of this shape, (H, W, C) for images, cannot be mixed."""
+        ...
+
+    def draw(self, params: Any, rows: int, shape: tuple[int, ...], streams: Streams) -> Columns:
+        """All of `COLUMNS` for ``rows`` plan rows; ``streams(name)`` is a generator of its own
+        for each name, so that a new column moves no other column's draws."""
+        ...
+
+    def weights(self, columns: Columns, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+        """(m, SLOTS) float32: what each source row contributes, from the same integers that
+        `apply` uses; each entry rounded once."""
+        ...
+
+    def apply(self, pixels: Pixels, slots: npt.NDArray[np.int64], columns: Columns, out: Pixels) -> None:
+        """Make ``out`` (m, *shape) from ``pixels`` (n, *shape): row i has the sources
+        ``pixels[slots[i]]``, base first. No randomness, no I/O, no change to ``pixels``."""
+        ...

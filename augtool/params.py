@@ -1,0 +1,128 @@
+"""Parameters of methods: fields that know their bounds, unit and help.
+
+A method's ``Params`` is a frozen dataclass whose fields are made by `param`. From that one
+declaration come the checks (here), the CLI options, ``augtool methods`` and the recipe.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from augtool.errors import UsageError
+
+
+class ParamsLike(Protocol):
+    """Any frozen dataclass whose fields are made by `param`."""
+
+    __dataclass_fields__: dict[str, Any]
+
+
+AnyParams = TypeVar("AnyParams", bound=ParamsLike)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a parameter's value must satisfy; each element of it, when it is a tuple.
+
+    ``low`` and ``high`` are inclusive, ``above`` and ``below`` exclusive. ``rising`` asks a pair to
+    be in order. ``shown_default`` is what help says when the default depends on other parameters.
+    """
+
+    help: str
+    unit: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+    rising: bool = False
+    choices: tuple[str, ...] = ()
+    shown_default: str = ""
+
+    def fault(self, value: Any) -> str | None:
+        """What is wrong with ``value``, or None."""
+        if self.choices:
+            return None if value in self.choices else f"choose from {', '.join(self.choices)}"
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(number, int | float) and self._admits(number) for number in numbers):
+            return f"must be {self.words()}"
+        if self.rising and list(numbers) != sorted(numbers):
+            return "the first value must not be larger than the second"
+        return None
+
+    def _admits(self, number: float) -> bool:
+        inside = self.low <= number <= self.high and self.above < number < self.below
+        return inside and math.isfinite(number)
+
+    def words(self) -> str:
+        """The bounds as a person says them: "above 0, at most 1"."""
+        parts = [
+            f"{word} {bound:g}"
+            for word, bound in (
+                ("at least", self.low),
+                ("above", self.above),
+                ("at most", self.high),
+                ("below", self.below),
+            )
+            if math.isfinite(bound)
+        ]
+        return ", ".join(parts) or "a finite number"
+
+
+def param(default: Any, help: str, **bounds: Any) -> Any:
+    """A dataclass field with its `Bounds`. None, as a default, means "not given"."""
+    return dataclasses.field(default=default, metadata={"bounds": Bounds(help, **bounds)})
+
+
+def bounds_of(field: dataclasses.Field[Any]) -> Bounds:
+    """The bounds that `param` put on a field."""
+    bounds: Bounds = field.metadata["bounds"]
+    return bounds
+
+
+def check(params: ParamsLike) -> None:
+    """Raise `UsageError`, naming the parameter, when a value is out of its bounds."""
+    for field in dataclasses.fields(params):  # type: ignore[arg-type]
+        value = getattr(params, field.name)
+        if value is None and field.default is None:
+            continue
+        fault = bounds_of(field).fault(value)
+        if fault:
+            raise UsageError(f"{field.name} {shown(value)}: {fault}")
+
+
+def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyParams:
+    """``cls(**values)`` with lists as tuples; `UsageError` names an unknown key and the nearest
+    right one. ``where`` begins the message ("step cutmix")."""
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise UsageError(f"{where}: unknown parameter {key!r}{did_you_mean(key, known)}")
+    try:
+        return cls(**{key: _frozen(value) for key, value in values.items()})
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """"; did you mean 'alpha'?" when a known word is near, else what there is."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; choose from {', '.join(known)}" if known else ""
+
+
+def shown(value: Any) -> str:
+    """A value as the user types it: 0.2,0.8 for a pair."""
+    if isinstance(value, tuple):
+        return ",".join(shown(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value

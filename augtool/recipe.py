@@ -1,0 +1,163 @@
+"""The recipe of a run: the ordered steps and all else that changes rows.
+
+A recipe holds no path, worker count, engine or format: two runs with equal recipes over equal
+inputs give equal rows. It is stored in every output as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from augtool.errors import UsageError
+from augtool.params import ParamsLike, build
+
+Fit = Literal["crop", "stretch", "pad"]
+Mode = Literal["L", "RGB", "L16"]
+Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Layout = Literal["NHWC", "NHW", "NCHW"]
+Order = Literal["shuffled", "source"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How source rows become pixels and targets.
+
+    size
+        (H, W) in pixels to bring images to; None keeps them as they are.
+    fit
+        ``crop``: resize the short side, keep the centre; ``stretch``: resize both sides;
+        ``pad``: resize the long side, fill the rest with ``background``.
+    background
+        R, G, B in 0…255: behind transparent pixels and around padded images.
+    mode
+        None keeps grey-or-colour arrays as they are and brings folder images to RGB.
+    classes
+        ((folder, caption), …): fixes ids, order and captions of a folder's classes.
+    split
+        A folder under the input ("train") to read in its place.
+    image_key, label_key, layout
+        HDF5: the data sets to read and the meaning of the image array's axes.
+    target
+        ``classes`` or ``vector``: overrides how labels are understood.
+    num_classes, label_base
+        K, and the number of the first class id (0 or 1).
+    """
+
+    size: tuple[int, int] | None = None
+    fit: Fit = "crop"
+    resample: Resample = "bilinear"
+    background: tuple[int, int, int] = (255, 255, 255)
+    mode: Mode | None = None
+    classes: tuple[tuple[str, str], ...] | None = None
+    split: str | None = None
+    image_key: str | None = None
+    label_key: str | None = None
+    layout: Layout | None = None
+    target: Literal["classes", "vector"] | None = None
+    num_classes: int | None = None
+    label_base: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size is not None and min(self.size) < 1:
+            raise UsageError(f"size {self.size[0]}x{self.size[1]}: both sides must be at least 1")
+        if any(not 0 <= channel <= 255 for channel in self.background):
+            raise UsageError(f"background {self.background}: each channel must be in 0…255")
+        if self.num_classes is not None and self.num_classes < 1:
+            raise UsageError(f"num-classes {self.num_classes}: must be at least 1")
+        if self.label_base not in (0, 1):
+            raise UsageError(f"label-base {self.label_base}: must be 0 or 1")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One method with its parameters, applied to each row with probability ``prob``.
+
+    Make one with `step`, which checks the parameters.
+    """
+
+    method: str
+    params: ParamsLike
+    prob: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.prob <= 1:
+            raise UsageError(f"prob {self.prob:g}: must be in 0…1")
+
+
+def step(method: str, *, prob: float | None = None, **params: Any) -> Step:
+    """A checked `Step`: ``step("cutmix", alpha=0.5, prob=0.8)``.
+
+    ``prob`` defaults to the method's own. Raises `UsageError` for an unknown method or parameter
+    (with the nearest right name) and for a value out of bounds (with the parameter's name).
+    """
+    from augtool import methods
+
+    module = methods.load(method)
+    built = build(module.Params, params, where=method)
+    return Step(method, built, module.PROB if prob is None else prob)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything, besides the input, that decides which rows an output has.
+
+    steps
+        What is done to each row, in order.
+    seed
+        Any whole number from 0.
+    copies
+        How many mixed passes over the source; ``num`` gives the number of output rows instead.
+    keep_originals
+        Whether one unmixed pass comes before the mixed ones (and adds to their number).
+    limit
+        Use only this many source rows, spread evenly over the source.
+    order
+        ``shuffled``, or ``source``: row c·n + i is based on source row i.
+    label_smoothing
+        s in [0, 1): targets become y·(1−s) + s/K.
+    block_rows
+        Rows planned and rendered together (a power of two); None chooses by image size.
+    reading
+        How source rows become pixels and targets.
+    """
+
+    steps: tuple[Step, ...]
+    seed: int = 0
+    copies: int = 1
+    num: int | None = None
+    keep_originals: bool = False
+    limit: int | None = None
+    order: Order = "shuffled"
+    label_smoothing: float = 0.0
+    block_rows: int | None = None
+    reading: Reading = Reading()
+
+    def __post_init__(self) -> None:
+        least = {"seed": 0, "copies": 1, "num": 1, "limit": 2, "block_rows": 2}
+        for name, low in least.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise UsageError(f"{name} {value}: must be at least {low}")
+        if self.block_rows is not None and self.block_rows & (self.block_rows - 1):
+            raise UsageError(f"block_rows {self.block_rows}: must be a power of two")
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"label_smoothing {self.label_smoothing:g}: must be in 0…1, below 1")
+        if not self.steps:
+            raise UsageError("a recipe needs at least one step")
+
+    def as_json(self) -> str:
+        """The recipe as one line of JSON, keys in a fixed order."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+
+def recipe_from_json(text: str) -> Recipe:
+    """The inverse of `Recipe.as_json`. Raises `UsageError` when a key or a value is not known."""
+    values = dict(json.loads(text))
+    steps = tuple(
+        step(one["method"], prob=one["prob"], **one["params"]) for one in values.pop("steps")
+    )
+    reading = build(Reading, values.pop("reading"), where="reading")
+    return build(Recipe, {**values, "steps": steps, "reading": reading}, where="recipe")

@@ -1,0 +1,28 @@
+"""The input formats, one file each; `_contract` says what a source is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from augtool import _modules
+from augtool.errors import UsageError
+from augtool.recipe import Reading
+from augtool.sources._contract import Format, Source
+
+
+def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
+    """Open ``spec`` (a path, or ``sample:``) with the first format that recognises its content.
+
+    ``scratch`` is an existing folder for what the source must keep while it is in use. Raises
+    `UsageError` when there is nothing at ``spec`` or no format knows it, `SourceError` when its
+    content cannot be used.
+    """
+    for name in _modules.names("sources"):
+        module = cast(Format, _modules.load("sources", name))
+        if module.sniff(spec):
+            return module.open(spec, reading, scratch)
+    if not Path(spec).exists():
+        raise UsageError(f"{spec}: there is no such file or folder; check --in")
+    formats = ", ".join(_modules.names("sources"))
+    raise UsageError(f"{spec}: not an input that augtool reads ({formats})")

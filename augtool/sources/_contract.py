@@ -1,0 +1,139 @@
+"""What a source is: a labelled data set with random access.
+
+A source is one module in this folder. It offers
+
+``sniff(spec)``
+    whether ``spec`` (what the user gave as ``--in``) looks like this format;
+``open(spec, reading, scratch)``
+    a `Source` over it.
+
+The parent opens a source once. The object is then pickled to the workers, so it holds only small
+values and paths: whatever grows with the number of rows (a listing, targets, unpacked data) is
+written to ``scratch``, a folder that outlives the workers, and mapped from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.recipe import Reading
+
+Rows = npt.NDArray[np.int64]
+Pixels = npt.NDArray[Any]
+TargetKind = Literal["classes", "soft", "multihot", "values"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target of every row of a source.
+
+    kind
+        ``classes``: ``values`` is (n,) int64 class ids in [0, width);
+        ``soft``: (n, width) float, rows sum to 1; ``multihot``: (n, width) float in [0, 1], rows
+        need not sum to 1; ``values``: (n, width) float, a regression target.
+    width
+        K, the number of classes or of regression values.
+    class_names
+        ``width`` names, or None when the source has none. Folder sources always have them.
+    name
+        Empty for the only or main target.
+    """
+
+    kind: TargetKind
+    values: npt.NDArray[Any]
+    width: int
+    class_names: tuple[str, ...] | None = None
+    name: str = ""
+
+    @property
+    def has_hard_label(self) -> bool:
+        """Whether the heaviest class means something, so that ``label`` is written."""
+        return self.kind in ("classes", "soft")
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the user should hear about a source besides its rows.
+
+    ``warnings`` are whole sentences. ``left_out`` counts, by extension (".heic"), the files that
+    were found and not read.
+    """
+
+    warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """An open source. Rows are numbered 0 … n−1, always in the same order."""
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape of one row as `read` gives it, (H, W, C) for images; None when it varies."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the pixels as `read` gives them, in native byte order."""
+        ...
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets, the main one first."""
+        ...
+
+    @property
+    def notes(self) -> Notes:
+        """Warnings and left-out files, found while opening."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the source on disk, in bytes (0 when it is made on the fly)."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of relative names, sizes and targets; for arrays of shape, dtype and
+        targets. Never of times or absolute paths."""
+        ...
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """All rows as one memory-mapped array (n, *shape) when they lie on disk that way, so that
+        kernels read them in place; else None."""
+        ...
+
+    def name(self, row: int) -> str:
+        """What a person calls this row: its relative path, or ``"row 17"``."""
+        ...
+
+    def read(self, rows: Rows, out: Pixels) -> None:
+        """Put the given rows into ``out`` (len(rows), *shape), in that order.
+
+        Raises `BrokenInput` for a row that cannot be read and `InputChanged` for one that is no
+        longer what was listed.
+        """
+        ...
+
+    def image(self, row: int) -> Pixels:
+        """One row at its own size, without ``--size``: for looking at, not for mixing."""
+        ...
+
+
+class Format(Protocol):
+    """The module of a source."""
+
+    def sniff(self, spec: str) -> bool: ...
+
+    def open(self, spec: str, reading: Reading, scratch: Path) -> Source: ...

@@ -1,0 +1,1 @@
+"""The command line: options in, one job out, one line of report."""
