@@ -1,0 +1,128 @@
+"""Running one function in a child process that may die.
+
+HDF5 files from outside can crash the library that reads them, so they are looked at in a process
+whose death costs nothing but an error message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from augtool.errors import SourceError
+
+if TYPE_CHECKING:  # Windows has no forkserver to import
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_start_lock = threading.RLock()
+
+
+def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """``function(*args, **kwargs)``, run in a fresh child process.
+
+    The function is importable by name from a module other than ``__main__``; arguments and result
+    can be pickled. What it raises is raised here, with the child's traceback as a note. Raises
+    `SourceError` when the child dies before it answers; the first argument then stands in the
+    message as what was being read.
+    """
+    context = process_context()
+    reader, writer = context.Pipe(duplex=False)
+    child = context.Process(target=_answer, args=(writer, function, args, kwargs), daemon=True)
+    with reader:
+        with writer, bare_main():
+            child.start()
+        try:
+            answer = _received(reader, child.sentinel)
+        finally:
+            if sys.exc_info()[0] is not None:
+                child.kill()
+            child.join()
+    if answer is None:
+        raise SourceError(_obituary(str(args[0]) if args else "the input", child.exitcode or 0))
+    succeeded, value = answer
+    if not succeeded:
+        raise value
+    return value  # type: ignore[no-any-return]
+
+
+def process_context() -> ForkServerContext | SpawnContext:
+    """How processes are started: never by a bare fork, which copies other threads' held locks."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
+
+
+@contextlib.contextmanager
+def bare_main() -> Iterator[None]:
+    """Processes started inside do not import the caller's main module.
+
+    So a script needs no ``__main__`` guard, and a notebook's cells are not looked for.
+    """
+    with _start_lock:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _answer(
+    writer: Connection,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """Send back what ``function`` returns or raises: the child's whole life."""
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    answer: tuple[bool, Any]
+    try:
+        answer = (True, function(*args, **kwargs))
+    except Exception as error:
+        error.add_note(f"In the child process:\n{traceback.format_exc()}")
+        answer = (False, error)
+    writer.send(answer)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed leaves no child unpacking gigabytes behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _received(reader: Connection, sentinel: int) -> tuple[bool, Any] | None:
+    """The child's answer; None when it died without one."""
+    wait([reader, sentinel])
+    try:
+        return reader.recv() if reader.poll() else None
+    except EOFError:
+        return None
+
+
+def _obituary(subject: str, exitcode: int) -> str:
+    if exitcode >= 0:
+        cause = f"ended with exit code {exitcode}"
+    elif exitcode == -signal.SIGKILL:
+        cause = "was killed, perhaps because memory ran out"
+    else:
+        cause = f"crashed ({signal.Signals(-exitcode).name})"
+    return (
+        f"{subject}: the process that read it {cause}; "
+        "the file may be damaged: copy or convert it again"
+    )
