@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from augtool.errors import UsageError
 from augtool.recipe import Reading
 
 Rows = npt.NDArray[np.int64]
@@ -112,6 +113,10 @@ class Source(Protocol):
     def pixels(self) -> Pixels | None:
         """All rows as one memory-mapped array (n, *shape) when they lie on disk that way, so that
         kernels read them in place; else None."""
+        ...
+
+    def sizes_error(self) -> UsageError:
+        """Why ``shape`` is None: one line with the sizes found and the option to use."""
         ...
 
     def name(self, row: int) -> str:

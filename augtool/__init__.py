@@ -1,0 +1,40 @@
+"""augtool turns a labelled image data set into a mixed one, offline.
+
+    >>> import augtool
+    >>> job = augtool.Job("data/", "mixed.h5", augtool.Recipe((augtool.step("cutmix", alpha=1.0),)))
+    >>> summary = augtool.run(job)  # doctest: +SKIP
+    >>> mixed = augtool.open("mixed.h5")  # doctest: +SKIP
+
+Names are imported when they are first used, so that ``import augtool`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from augtool.errors import AugtoolError as AugtoolError
+    from augtool.job import Job as Job
+    from augtool.recipe import Reading as Reading
+    from augtool.recipe import Recipe as Recipe
+    from augtool.recipe import step as step
+    from augtool.run import Summary as Summary
+    from augtool.run import run as run
+
+_HOME = {
+    "AugtoolError": "errors",
+    "Job": "job",
+    "Reading": "recipe",
+    "Recipe": "recipe",
+    "Summary": "run",
+    "run": "run",
+    "step": "recipe",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'augtool' has no attribute {name!r}")
+    return getattr(import_module(f"augtool.{_HOME[name]}"), name)

@@ -1,0 +1,111 @@
+"""The books of a run: a dot-directory beside the output that holds all that is unfinished.
+
+``.mixed.h5.augtool/`` beside ``mixed.h5`` has the lock, the listing, the job for the workers and
+the output under construction. The only step that gives the output its name is `Books.publish`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from augtool.errors import OutputError, OutputExists, UsageError
+
+
+@dataclass(frozen=True)
+class Books:
+    """An open dot-directory, locked for this run."""
+
+    folder: Path
+    output: Path
+
+    @property
+    def scratch(self) -> Path:
+        """For what the source keeps while it is in use."""
+        return self.folder / "source"
+
+    @property
+    def unfinished(self) -> Path:
+        """The output while it is being made."""
+        return self.folder / "output"
+
+    @property
+    def context(self) -> Path:
+        """What the workers need to know."""
+        return self.folder / "context"
+
+    def publish(self) -> None:
+        """Give the finished output its name: flush, rename, flush the folder."""
+        try:
+            flush(self.unfinished)
+            self.unfinished.replace(self.output)
+            if os.name == "posix":
+                flush(self.output.parent)
+        except OSError as error:
+            raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
+
+
+@contextlib.contextmanager
+def open_books(output: Path) -> Iterator[Books]:
+    """Open the books of a run that makes ``output``; afterwards they are gone.
+
+    What a killed run has left is cleared away. Raises `UsageError` when the folder of the output
+    is missing, `OutputError` when it cannot be written, `OutputExists` when another run is at it.
+    """
+    folder = output.parent / f".{output.name}.augtool"
+    if not output.parent.is_dir():
+        raise UsageError(f"{output.parent}: no such folder; create it or change --out")
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot write beside it ({error.strerror}); choose another --out"
+        ) from error
+    try:
+        _lock(lock, folder, output)
+        try:
+            _clear(folder)
+            books = Books(folder, output)
+            books.scratch.mkdir()
+            yield books
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, folder: Path, output: Path) -> None:
+    """Take the lock, which the system frees when its holder dies."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: a second run is not noticed there
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock), os.stat(folder / "lock")):
+            return
+    except OSError:
+        pass
+    raise OutputExists(f"{output}: another run is writing it; wait for it or choose another --out")
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        elif left.name != "lock":
+            left.unlink()
+
+
+def flush(path: Path) -> None:
+    """fsync a file or a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

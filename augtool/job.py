@@ -1,0 +1,51 @@
+"""The job: a recipe, an input, an output, and how to get from one to the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from augtool.errors import UsageError
+from augtool.recipe import Recipe
+
+INLINE = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that one run needs to know; equal recipes and inputs give equal rows.
+
+    input
+        A path, or ``sample:``.
+    output
+        The file to make. Its name says the format: ``mixed.h5``.
+    recipe
+        What the rows are.
+    workers
+        Processes; ``INLINE`` (0) runs in this one; None chooses by the machine and the job.
+    compression
+        ``gzip`` or ``gzip:LEVEL`` for HDF5, or None.
+    on_error
+        What a broken image does: ``fail`` stops the run, ``skip`` goes on without it.
+    overwrite
+        Replace an output that exists, once the new one is complete.
+    task_blocks
+        Blocks in a task; None chooses.
+    """
+
+    input: str
+    output: str
+    recipe: Recipe
+    workers: int | None = None
+    compression: str | None = None
+    on_error: Literal["fail", "skip"] = "fail"
+    overwrite: bool = False
+    task_blocks: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 0:
+            raise UsageError(f"workers {self.workers}: must be at least 1, or auto")
+        if self.task_blocks is not None and self.task_blocks < 1:
+            raise UsageError(f"task_blocks {self.task_blocks}: must be at least 1")
+        if self.compression and self.recipe.order == "source":
+            raise UsageError("order source writes rows out of order, so it cannot be compressed")

@@ -1,0 +1,1 @@
+"""The numba kernels: a few primitives that all methods share. Nothing is drawn here."""

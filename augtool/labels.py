@@ -1,0 +1,68 @@
+"""Labels: Σ weight · target[src], the one place where they are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import UsageError
+from augtool.sources._contract import Target
+
+Floats = npt.NDArray[np.float32]
+
+
+def mixed(
+    target: Target,
+    src: npt.NDArray[np.int64],
+    weight: Floats,
+    smoothing: float = 0.0,
+) -> Floats:
+    """(m, K) float32 labels of rows made of the source rows ``src`` (m, S) with ``weight`` (m, S).
+
+    Summed in float64 in slot order and rounded once. ``smoothing`` s makes y·(1−s) + s/K of it:
+    the same as smoothing the targets first, since both are linear. Sources of weight 0 add nothing.
+    """
+    rows = np.arange(len(src))
+    total = np.zeros((len(src), target.width), np.float64)
+    for slot in range(src.shape[1]):
+        share = weight[:, slot].astype(np.float64)
+        used = src[:, slot] * (share > 0)
+        values = target.values[used]
+        if target.kind == "classes":
+            total[rows, values] += share
+        else:
+            total += _weighted(values, share)
+    if smoothing:
+        total *= 1 - smoothing
+        total += smoothing / target.width
+    return total.astype(np.float32)
+
+
+def hard(labels: Floats) -> npt.NDArray[np.int64]:
+    """(m,) int64: the heaviest class of each row, the lowest index on a tie."""
+    return labels.argmax(axis=1).astype(np.int64)
+
+
+def check_smoothing(target: Target, smoothing: float) -> None:
+    """Raise `UsageError` when smoothing has no meaning for this target."""
+    if smoothing and not target.has_hard_label:
+        raise UsageError(
+            f"label-smoothing is for class targets; {target.name or 'the labels'} are "
+            f"{'multi-hot' if target.kind == 'multihot' else 'values to regress'}: leave it out"
+        )
+
+
+def mass(target: Target, selection: npt.NDArray[np.int64] | None) -> npt.NDArray[np.float64]:
+    """(K,) the summed targets of the selected source rows: the label mass of one pass."""
+    values: npt.NDArray[Any] = target.values if selection is None else target.values[selection]
+    if target.kind == "classes":
+        return np.bincount(values, minlength=target.width).astype(np.float64)
+    return np.asarray(values, np.float64).sum(axis=0)
+
+
+def _weighted(values: npt.NDArray[Any], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    product: npt.NDArray[np.float64] = values.astype(np.float64) * share[:, None]
+    product[share == 0] = 0  # an unused source may hold a NaN
+    return product

@@ -1,0 +1,138 @@
+"""Paste a box of a second image over the first; the label is the share of pixels of each.
+
+λ ~ Beta(α, α) per row; the box has sides ``int(L·√(1−λ))`` and, by default, a centre that is
+uniform over the image, so that it is clipped at the border. The label comes from the clipped box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import UsageError
+from augtool.methods._contract import Column, Pixels, Streams
+from augtool.params import check, param
+
+PROB = 1.0
+SLOTS = 2
+PAPER = (
+    "Yun, Han, Oh, Chun, Choe, Yoo. CutMix: Regularization Strategy to Train Strong Classifiers "
+    "with Localizable Features. ICCV 2019. arXiv:1905.04899"
+)
+COLUMNS = (
+    Column("box", "int32", (4,), 0, "the pasted box: y0, x0, y1, x1, half-open, clipped"),
+    Column("lam", "float32", (), 1, "λ as drawn: the share of the base before clipping"),
+)
+
+
+@dataclass(frozen=True)
+class Params:
+    """CutMix's parameters; ``alpha``, ``lam`` and ``ratio_range`` exclude each other."""
+
+    alpha: float | None = param(
+        None,
+        "λ ~ Beta(alpha, alpha): 1 is uniform, smaller makes small and large boxes likelier.",
+        above=0,
+        shown_default="1.0",
+    )
+    lam: float | None = param(
+        None, "Fix λ, the share of the base image before clipping.", low=0, high=1
+    )
+    box_sampler: str | None = param(
+        None,
+        "Box centre uniform over the image and clipped at the border (the paper), or the box "
+        "kept inside.",
+        choices=("clip", "inside"),
+        shown_default="clip",
+    )
+    ratio_range: tuple[float, float] | None = param(
+        None,
+        "Draw height and width independently, within these shares of the image's sides; "
+        "the box stays inside.",
+        low=0,
+        high=1,
+        rising=True,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.ratio_range is not None:
+            for other in ("alpha", "lam", "box_sampler"):
+                if getattr(self, other) is not None:
+                    raise UsageError(f"ratio_range cannot be combined with {other}: give one")
+            return
+        if self.lam is not None and self.alpha is not None:
+            raise UsageError("alpha cannot be combined with lam, which fixes λ: give one")
+        if self.lam is None and self.alpha is None:
+            object.__setattr__(self, "alpha", 1.0)
+        if self.box_sampler is None:
+            object.__setattr__(self, "box_sampler", "clip")
+
+
+def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
+    """Images only: (H, W) or (H, W, C)."""
+    if len(shape) not in (2, 3):
+        raise UsageError(f"cutmix needs images, (H, W) or (H, W, C); rows here have shape {shape}")
+
+
+def draw(
+    params: Params, rows: int, shape: tuple[int, ...], streams: Streams
+) -> dict[str, npt.NDArray[Any]]:
+    """``box`` (rows, 4) int32 and ``lam`` (rows,) float32."""
+    sides = np.array(shape[:2], np.int64)
+    if params.ratio_range is not None:
+        size = _sides_between(params.ratio_range, rows, sides, streams("size"))
+        lam = (1 - size.prod(1) / sides.prod()).astype(np.float32)
+    else:
+        lam = _lam(params, rows, streams)
+        # int(L·√(1−λ)) with the stored, rounded λ, so that box and record agree.
+        size = (sides * np.sqrt(1 - lam.astype(np.float64))[:, None]).astype(np.int64)
+    if params.box_sampler == "clip":
+        start = streams("centre").integers(0, sides, (rows, 2)) - size // 2
+    else:
+        start = streams("corner").integers(0, sides - size, (rows, 2), endpoint=True)
+    box = np.concatenate([np.maximum(start, 0), np.minimum(start + size, sides)], axis=1)
+    return {"box": box.astype(np.int32), "lam": lam}
+
+
+def _lam(params: Params, rows: int, streams: Streams) -> npt.NDArray[np.float32]:
+    if params.lam is not None:
+        return np.full(rows, params.lam, np.float32)
+    return streams("lam").beta(params.alpha, params.alpha, rows).astype(np.float32)
+
+
+def _sides_between(
+    ratio_range: tuple[float, float],
+    rows: int,
+    sides: npt.NDArray[np.int64],
+    generator: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """(rows, 2) heights and widths, uniform over the whole numbers int(L·low) … int(L·high)."""
+    low, high = ((sides * share).astype(np.int64) for share in ratio_range)
+    return generator.integers(low, high, (rows, 2), endpoint=True)
+
+
+def weights(
+    columns: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """(m, 2) float32: the base's and the partner's share of the pixels."""
+    box = columns["box"].astype(np.int64)
+    pasted = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
+    total = shape[0] * shape[1]
+    return (np.stack([total - pasted, pasted], axis=1) / total).astype(np.float32)
+
+
+def apply(
+    pixels: Pixels,
+    slots: npt.NDArray[np.int64],
+    columns: Mapping[str, npt.NDArray[Any]],
+    out: Pixels,
+) -> None:
+    """The base everywhere, the partner inside the box, at the same place."""
+    from augtool.kernels.paste import paste
+
+    paste(pixels, slots[:, 0], slots[:, 1], columns["box"], out)

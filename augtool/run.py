@@ -1,0 +1,250 @@
+"""A run, from top to bottom: source → plan → apply → sink."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from augtool import labels, machine, schema, sinks, worker
+from augtool.books import Books, open_books
+from augtool.engines.inline import InlineExecutor
+from augtool.engines.processes import ProcessExecutor, warm_up
+from augtool.errors import OutputExists, SourceError, UsageError, WorkerDied
+from augtool.job import INLINE, Job
+from augtool.plan import Plan, make_plan
+from augtool.records import Records
+from augtool.sinks._contract import Sink
+from augtool.sources import open_source
+from augtool.sources._contract import Source
+from augtool.worker import Context, Report, cut
+
+_SMALL_JOB_BYTES = 32 << 20
+_SCAN_ROWS = 256
+_IN_FLIGHT = 4  # tasks per worker that wait or run
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A source row that could not be read, and why."""
+
+    row: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: rows done of ``total``, ``seconds`` since the first task."""
+
+    rows: int
+    total: int
+    workers: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run made.
+
+    ``seconds`` is the pass alone, from the first task to the last report. ``decodes`` counts the
+    images that were read one by one: none when the source's array is used in place.
+    ``digests`` has the record of each field.
+    """
+
+    output: str
+    rows: int
+    nbytes: int
+    classes: int
+    seconds: float
+    decodes: int
+    workers: int
+    skipped: tuple[Skipped, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+Listener = Callable[[Progress], None]
+
+
+def run(job: Job, listener: Listener | None = None) -> Summary:
+    """Do a job: afterwards its output is complete, or there is none.
+
+    ``listener`` hears how far the run is, at the start and after each task. Raises `AugtoolError`;
+    when it does, and when it is interrupted, nothing is left beside the output.
+    """
+    output = Path(job.output)
+    layout = sinks.load(sinks.format_of(output))
+    check_output(job)
+    if job.workers != INLINE:
+        warm_up()
+    with ExitStack() as stack:
+        books = stack.enter_context(open_books(output))
+        source = open_usable(job, books.scratch)
+        workers = workers_of(job, source)
+        engine = stack.enter_context(open_engine(workers))
+        skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
+        plan = plan_of(job, source, skipped)
+        fields = schema.fields(plan, source.targets, source.dtype)
+        attributes = schema.attributes(plan, source)
+        laid_out = layout.lay_out(
+            books.unfinished, fields, plan.total, attributes, job.compression
+        )
+        sink = stack.enter_context(closing(laid_out))
+        context = Context(source, plan, sink.writer, job.recipe.label_smoothing)
+        books.context.write_bytes(pickle.dumps(context))
+
+        records = Records({field.name: field.row_bytes for field in fields})
+        decodes, done, began = 0, 0, time.perf_counter()
+        tell = listener or (lambda _progress: None)
+        tell(Progress(0, plan.total, workers, 0.0))
+        for report in _reports(job, plan, sink, engine, workers, books):
+            sink.append(report.encoded)
+            records.add(report.parts)
+            done, decodes = done + report.rows, decodes + report.decodes
+            tell(Progress(done, plan.total, workers, time.perf_counter() - began))
+        seconds = time.perf_counter() - began
+
+        digests = records.digests()
+        sink.finish(digests)
+        nbytes = books.unfinished.stat().st_size
+        books.publish()
+    return Summary(
+        output=job.output,
+        rows=done,
+        nbytes=nbytes,
+        classes=source.targets[0].width,
+        seconds=seconds,
+        decodes=decodes,
+        workers=workers,
+        skipped=skipped,
+        left_out=source.notes.left_out,
+        warnings=(*source.notes.warnings, *plan_warnings(source, plan)),
+        digests=digests,
+    )
+
+
+def check_output(job: Job) -> None:
+    """Raise `UsageError` or `OutputExists` when the output must not be written."""
+    output, source = Path(job.output), Path(job.input)
+    if source.exists():
+        inside = output.absolute().resolve()
+        if inside == source.resolve() or source.resolve() in inside.parents:
+            raise UsageError(f"{output}: the output is the input or inside it; choose another --out")
+    if output.is_dir():
+        raise UsageError(f"{output}: is a folder; give a file name such as {output / 'mixed.h5'}")
+    if output.exists() and not job.overwrite:
+        raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
+
+
+def open_usable(job: Job, scratch: Path) -> Source:
+    """The source of a job, with rows of one shape and targets that the recipe can mix.
+
+    Raises `UsageError` when images of several sizes need ``--size``, or smoothing has no meaning.
+    """
+    source = open_source(job.input, job.recipe.reading, scratch)
+    if source.shape is None:
+        raise source.sizes_error()
+    for target in source.targets:
+        labels.check_smoothing(target, job.recipe.label_smoothing)
+    return source
+
+
+def plan_of(job: Job, source: Source, skipped: tuple[Skipped, ...] = ()) -> Plan:
+    """The plan of a job over the rows of its source that can be read."""
+    assert source.shape is not None
+    good = None
+    if skipped:
+        good = np.setdiff1d(np.arange(source.n), [one.row for one in skipped])
+    return make_plan(job.recipe, source.n, source.shape, source.dtype.itemsize, good)
+
+
+def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
+    """What is odd about the classes that take part."""
+    target = source.targets[0]
+    if target.kind != "classes":
+        return ()
+    present = np.flatnonzero(labels.mass(target, plan.selection))
+    if len(present) > 1:
+        return ()
+    return ("all images are of one class: mixing them changes no label",)
+
+
+def workers_of(job: Job, source: Source) -> int:
+    """How many processes to use; none for a job too small to pay for them."""
+    if job.workers is not None:
+        return job.workers
+    assert source.shape is not None
+    row_bytes = int(np.prod(source.shape)) * source.dtype.itemsize
+    rows = job.recipe.num or job.recipe.copies * source.n
+    if rows * row_bytes < _SMALL_JOB_BYTES:
+        return INLINE
+    return machine.workers_for(block_bytes=64 << 20)
+
+
+@contextmanager
+def open_engine(workers: int) -> Iterator[Executor]:
+    """An executor with its workers started; on an error they are stopped, not waited for."""
+    if workers == INLINE:
+        yield InlineExecutor()
+        return
+    engine = ProcessExecutor(workers)
+    try:
+        engine.submit(worker.ready)
+        yield engine
+    except BrokenProcessPool as error:
+        engine.stop()
+        raise WorkerDied(
+            "a worker process died (killed, or out of memory); try again with fewer --workers"
+        ) from error
+    except BaseException:
+        engine.stop()
+        raise
+    engine.shutdown()
+
+
+def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+    """Every row that cannot be read, found by reading each once. Raises `SourceError` when none
+    can."""
+    path = books.folder / "scan"
+    path.write_bytes(pickle.dumps(source))
+    starts = range(0, source.n, _SCAN_ROWS)
+    futures = [
+        engine.submit(worker.unreadable, path, start, min(start + _SCAN_ROWS, source.n))
+        for start in starts
+    ]
+    skipped = tuple(Skipped(*one) for future in futures for one in future.result())
+    if len(skipped) == source.n:
+        raise SourceError(f"none of the {source.n} images can be read; the first: {skipped[0]}")
+    return skipped
+
+
+def _reports(
+    job: Job, plan: Plan, sink: Sink, engine: Executor, workers: int, books: Books
+) -> Iterator[Report]:
+    """What the tasks report, in plan order, with a bounded number of them in flight."""
+    tasks = cut(plan, sink.chunk_rows, job.task_blocks or 1)
+    submitted = (engine.submit(worker.render, books.context, task) for task in tasks)
+    return _in_order(submitted, _IN_FLIGHT * max(workers, 1))
+
+
+def _in_order(futures: Iterable[Future[Result]], ahead: int) -> Iterator[Result]:
+    waiting: deque[Future[Any]] = deque()
+    for future in futures:
+        waiting.append(future)
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
