@@ -1,0 +1,449 @@
+"""One encoded image file as an upright array of a chosen mode and size.
+
+The content chooses the decoder, never the name. JPEGs go to simplejpeg where it can be imported
+and Pillow takes everything else, and whatever simplejpeg refuses; where both decode a file their
+pixels are the same (CMYK within ±1). Pixels are ``(h, w, c)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.recipe import Fit, Mode, Reading
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Pixels = npt.NDArray[Any]
+Size = tuple[int, int]
+
+MAX_PIXELS = 179_000_000
+"""Images of more pixels are refused: a small file can declare any size."""
+
+_PLUGINS = {
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "GIF": "GifImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "PPM": "PpmImagePlugin",
+}
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    *((b"P%d" % number, "PPM") for number in range(1, 7)),
+)
+_EXIF_MARK = b"Exif\0\0"
+_EXIF_REACH = 65536
+_ORIENTATION = 0x0112
+_WIDTH, _HEIGHT = 256, 257
+
+
+class BadImage(Exception):  # noqa: N818 (named as the tree in errors.py is)
+    """The bytes are not an image that can be read; the message is the reason, in one line."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about itself: its upright size, its format ("JPEG"), and whether it is a
+    grey image of 16 bits."""
+
+    height: int
+    width: int
+    format: str
+    grey16: bool
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How an image is brought to a size: ``box`` (y0, x0, y1, x1, half-open, in its own pixels)
+    is resized to ``inner`` (h, w), which is centred in the target."""
+
+    box: tuple[float, float, float, float]
+    inner: Size
+
+
+def layout_of(mode: Mode | None) -> tuple[int, np.dtype[Any]]:
+    """Channels and dtype of the pixels that ``mode`` gives; None is RGB."""
+    channels = 3 if mode in (None, "RGB") else 1
+    return channels, np.dtype(np.uint16 if mode == "L16" else np.uint8)
+
+
+def header(data: bytes) -> Header:
+    """The header of a file of which ``data`` is all, or a beginning that holds the header.
+
+    Raises `BadImage`.
+    """
+    try:
+        return _turbo_header(data) or _pillow_header(data)
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:  # decoders raise what they like on broken files
+        raise BadImage(_one_line(error)) from error
+
+
+def decode(data: bytes, reading: Reading) -> Pixels:
+    """The pixels of the file ``data`` in ``reading``'s mode, at its size when it gives one.
+
+    (h, w, 3) uint8 for RGB and None, (h, w, 1) uint8 for L, (h, w, 1) uint16 for L16: upright,
+    the first picture of an animation, transparency laid over the background. 8-bit images become
+    16-bit ones by ×257. Pixels of 32 bits are taken as 0…65535 when they are integers, as 0…1 or
+    0…255 when they are floats. Raises `BadImage`; MemoryError passes through, since a full memory
+    does not make an image bad.
+    """
+    try:
+        decoded = _turbo(data, reading) or _pillow(data, reading)
+        if reading.size is None:
+            return decoded.pixels
+        return _fitted(decoded, reading, reading.size)
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:  # decoders raise what they like on broken files
+        raise BadImage(_one_line(error)) from error
+
+
+def decode_into(data: bytes, reading: Reading, out: Pixels) -> bool:
+    """Put `decode`'s pixels into ``out``, without a copy when that can be.
+
+    Returns False, with ``out`` undefined, when the image is not of ``out``'s shape. Raises
+    `BadImage`.
+    """
+    if reading.size is None and _goes_straight(data, out):
+        try:
+            return bool(_decode_jpeg(data, reading.mode, out).shape == out.shape)
+        except ValueError:
+            pass  # larger than out, or out is no plain block, or a file for Pillow to judge
+    pixels = decode(data, reading)
+    if pixels.shape != out.shape:
+        return False
+    out[...] = pixels
+    return True
+
+
+def placement(fit: Fit, image: Size, target: Size) -> Placement:
+    """Where an image of one size goes in a target of another, all sizes (h, w).
+
+    For ``crop`` and ``pad`` the scale is the same in both directions (for ``pad`` to the nearest
+    whole pixel).
+    """
+    (height, width), (th, tw) = image, target
+    wider = width * th > height * tw
+    if fit == "stretch":
+        return Placement((0, 0, height, width), target)
+    if fit == "pad":
+        inner = (_share(height, tw, width), tw) if wider else (th, _share(width, th, height))
+        return Placement((0, 0, height, width), inner)
+    if wider:
+        x0, x1 = _middle(width, height * tw / th, whole=height == th)
+        return Placement((0, x0, height, x1), target)
+    y0, y1 = _middle(height, width * th / tw, whole=width == tw)
+    return Placement((y0, 0, y1, width), target)
+
+
+def _share(length: int, numerator: int, denominator: int) -> int:
+    return max(1, round(length * numerator / denominator))
+
+
+def _middle(length: int, part: float, whole: bool) -> tuple[float, float]:
+    """The middle ``part`` of 0…length; ``whole`` keeps it on pixel borders, so that a crop
+    without a resize does not blur."""
+    start = (length - part) // 2 if whole else (length - part) / 2
+    return start, start + part
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """Upright pixels, perhaps decoded smaller than the file's own ``size``."""
+
+    pixels: Pixels
+    size: Size
+
+
+@cache
+def _simplejpeg() -> ModuleType | None:
+    try:
+        return importlib.import_module("simplejpeg")
+    except ImportError:  # no wheel for this platform: Pillow decodes everything
+        return None
+
+
+def _goes_straight(data: bytes, out: Pixels) -> bool:
+    """Whether simplejpeg may write ``out`` itself: a JPEG with no orientation to look up."""
+    return (
+        out.itemsize == 1
+        and data.startswith(b"\xff\xd8\xff")
+        and data.find(_EXIF_MARK, 0, _EXIF_REACH) < 0
+        and _simplejpeg() is not None
+    )
+
+
+def _decode_jpeg(data: bytes, mode: Mode | None, out: Pixels | None = None, **least: int) -> Pixels:
+    """Pixels by simplejpeg, which raises ValueError for what it cannot or will not decode."""
+    colour = "RGB" if mode in (None, "RGB") else "GRAY"
+    simplejpeg = cast(ModuleType, _simplejpeg())
+    return cast(Pixels, simplejpeg.decode_jpeg(data, colour, buffer=out, **least))
+
+
+def _turbo_header(data: bytes) -> Header | None:
+    simplejpeg = _simplejpeg()
+    if simplejpeg is None or not data.startswith(b"\xff\xd8\xff"):
+        return None
+    try:
+        height, width = simplejpeg.decode_jpeg_header(data)[:2]
+    except ValueError:
+        return None
+    return Header(*_turned((height, width), _jpeg_orientation(data)), "JPEG", False)
+
+
+def _turbo(data: bytes, reading: Reading) -> _Decoded | None:
+    """A JPEG by simplejpeg, or None where that is for Pillow."""
+    head = _turbo_header(data)
+    if head is None:
+        return None
+    size = _checked_size(head.height, head.width)
+    orientation = _jpeg_orientation(data)
+    height, width = _turned(size, orientation)
+    divisor = _divisor(size, reading)
+    try:
+        pixels = _decode_jpeg(
+            data, reading.mode, min_height=-(-height // divisor), min_width=-(-width // divisor)
+        )
+    except ValueError:
+        return None
+    if reading.mode == "L16":
+        pixels = _widened(pixels)
+    return _Decoded(_upright(pixels, orientation), size)
+
+
+def _pillow_header(data: bytes) -> Header:
+    kind = _format_of(data)
+    with warnings.catch_warnings(), _opened(data, kind) as image:
+        size = _turned(_stored_size(image, kind), _orientation(image, kind, data))
+        # Pillow names 16-bit grey "I;16", "I;16B" or, in PPM and by older versions PNG, "I".
+        return Header(*size, kind, image.mode.startswith("I"))
+
+
+def _pillow(data: bytes, reading: Reading) -> _Decoded:
+    kind = _format_of(data)
+    with warnings.catch_warnings(), _opened(data, kind) as image:
+        orientation = _orientation(image, kind, data)
+        size = _checked_size(*_turned(_stored_size(image, kind), orientation))
+        if kind == "JPEG":
+            divisor = _divisor(size, reading)
+            width, height = image.size
+            wanted = "L" if reading.mode in ("L", "L16") else "RGB"
+            image.draft(wanted, (max(1, width // divisor), max(1, height // divisor)))
+        image.load()
+        if kind == "TIFF":
+            orientation = 1  # applied by Pillow while loading
+        pixels = _in_mode(image, reading)
+    return _Decoded(_upright(pixels, orientation), size)
+
+
+def _format_of(data: bytes) -> str:
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if not data.strip(b"\0"):
+        raise BadImage("the file holds only zeros" if data else "the file is empty")
+    raise BadImage("not a JPEG, PNG, GIF, BMP, WebP, TIFF or PPM image, whatever its name says")
+
+
+def _opened(data: bytes, kind: str) -> Image.Image:
+    """The file, by the one Pillow plug-in it is for. Silences warnings: call it in a
+    ``warnings.catch_warnings()``."""
+    from PIL import Image
+
+    warnings.simplefilter("ignore")
+    importlib.import_module(f"PIL.{_PLUGINS[kind]}")
+    return Image.open(io.BytesIO(data), formats=[kind])
+
+
+def _stored_size(image: Image.Image, kind: str) -> Size:
+    """(h, w) as stored. Of TIFFs, newer Pillows turn ``image.size`` and older ones do not."""
+    tags = cast(Any, image).tag_v2 if kind == "TIFF" else {}
+    return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
+
+
+def _checked_size(height: int, width: int) -> Size:
+    if height * width > MAX_PIXELS:
+        raise BadImage(f"{height}x{width} pixels are more than the {MAX_PIXELS:,} allowed")
+    return height, width
+
+
+def _jpeg_orientation(data: bytes) -> int:
+    """1…8. The search spares files without EXIF a parser that costs more than a small decode."""
+    start = data.find(_EXIF_MARK, 0, _EXIF_REACH)
+    if start < 0:
+        return 1
+    from PIL.Image import Exif
+
+    exif = Exif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exif.load(data[start : start + _EXIF_REACH])
+            return _known_orientation(exif.get(_ORIENTATION))
+        except Exception:  # a broken EXIF block leaves a good picture as it is
+            return 1
+
+
+def _orientation(image: Image.Image, kind: str, data: bytes) -> int:
+    if kind == "JPEG":
+        return _jpeg_orientation(data)
+    if kind != "TIFF" and not {"exif", "Raw profile type exif"} & image.info.keys():
+        return 1  # and Pillow would decode a PNG to look for more
+    try:
+        return _known_orientation(image.getexif().get(_ORIENTATION))
+    except Exception:  # as above
+        return 1
+
+
+def _known_orientation(value: object) -> int:
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _turned(size: Size, orientation: int) -> Size:
+    return (size[1], size[0]) if orientation >= 5 else size
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """EXIF orientation undone: 2…4 mirror and turn by 180°, 5…8 exchange rows and columns."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _in_mode(image: Image.Image, reading: Reading) -> Pixels:
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = _grey16(image)[..., None]
+        if reading.mode == "L16":
+            return grey
+        return np.repeat(_narrowed(grey), layout_of(reading.mode)[0], axis=2)
+    if image.has_transparency_data:
+        image = _composited(image, reading.background)
+    if reading.mode in (None, "RGB"):
+        return np.asarray(image.convert("RGB"))
+    grey = np.asarray(image.convert("L"))[..., None]
+    return _widened(grey) if reading.mode == "L16" else grey
+
+
+def _composited(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    from PIL import Image
+
+    canvas = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB")
+
+
+def _grey16(image: Image.Image) -> Pixels:
+    """An image of 16 or 32 bits a pixel as (h, w) uint16."""
+    grey = np.asarray(image)
+    if grey.dtype.itemsize == 2:
+        return grey.astype(np.uint16)
+    low, high = grey.min(), grey.max()
+    if grey.dtype.kind == "f":
+        if not (low >= 0 and high <= 255):
+            raise BadImage(f"float pixels from {low:g} to {high:g}; they must be in 0…1 or 0…255")
+        scale = 65535 if high <= 1 else 257
+        return np.rint(grey.astype(np.float64) * scale).astype(np.uint16)
+    if low < 0 or high > 65535:
+        raise BadImage(f"32-bit pixels from {low} to {high}; they must be in 0…65535")
+    return grey.astype(np.uint16)
+
+
+def _widened(pixels: Pixels) -> Pixels:
+    return pixels.astype(np.uint16) * np.uint16(257)
+
+
+def _narrowed(pixels: Pixels) -> Pixels:
+    """16 bits as 8, to the nearest: the inverse of `_widened`."""
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _divisor(size: Size, reading: Reading) -> int:
+    """By how much a JPEG of this size may be decoded smaller: what is left is at least three times
+    as large as needed, so that the resize that follows still sets the quality."""
+    if reading.size is None or reading.resample == "nearest":
+        return 1
+    place = placement(reading.fit, size, reading.size)
+    y0, x0, y1, x1 = place.box
+    spare = min((y1 - y0) / place.inner[0], (x1 - x0) / place.inner[1]) / 3
+    return next((divisor for divisor in (8, 4, 2) if spare >= divisor), 1)
+
+
+def _fitted(decoded: _Decoded, reading: Reading, target: Size) -> Pixels:
+    place = placement(reading.fit, decoded.size, target)
+    inner = _resized(decoded, place, reading)
+    if place.inner == target:
+        return inner
+    canvas = _filled(target, reading)
+    y0, x0 = (target[0] - place.inner[0]) // 2, (target[1] - place.inner[1]) // 2
+    canvas[y0 : y0 + place.inner[0], x0 : x0 + place.inner[1]] = inner
+    return canvas
+
+
+def _resized(decoded: _Decoded, place: Placement, reading: Reading) -> Pixels:
+    """The box of the image at the inner size, cropped and resized in one step."""
+    pixels = decoded.pixels
+    if place.inner == pixels.shape[:2]:
+        return pixels
+    from PIL import Image
+
+    down, across = (pixels.shape[axis] / decoded.size[axis] for axis in (0, 1))
+    y0, x0, y1, x1 = place.box
+    resized = _as_image(pixels).resize(
+        (place.inner[1], place.inner[0]),
+        Image.Resampling[reading.resample.upper()],
+        box=(x0 * across, y0 * down, x1 * across, y1 * down),
+    )
+    array = np.asarray(resized).reshape(*place.inner, pixels.shape[2])
+    if pixels.dtype == np.uint16:
+        return np.clip(np.rint(array), 0, 65535).astype(np.uint16)
+    return array
+
+
+def _as_image(pixels: Pixels) -> Image.Image:
+    """An image that Pillow can resize; 16 bits go by way of floats, which hold them exactly."""
+    from PIL import Image
+
+    if pixels.shape[2] == 3:
+        return Image.fromarray(pixels)
+    grey = pixels[..., 0]
+    return Image.fromarray(grey.astype(np.float32) if grey.dtype == np.uint16 else grey)
+
+
+def _filled(size: Size, reading: Reading) -> Pixels:
+    """Background of this size, in the mode of ``reading``."""
+    from PIL import Image
+
+    dot = Image.new("RGB", (1, 1), reading.background)
+    fill = _in_mode(dot, reading)
+    return np.tile(fill, (*size, 1))
+
+
+def _one_line(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return words or type(error).__name__

@@ -1,0 +1,342 @@
+"""The files of an image folder: found once, written down, and mapped by the workers.
+
+Names are bytes throughout: what the operating system gave, which need be neither UTF-8 nor one
+line. Their order is that of ``sorted()`` on the names as text, whatever the locale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import SourceError, UsageError
+from augtool.recipe import Reading
+
+Int64s = npt.NDArray[np.int64]
+
+EXTENSIONS = frozenset(
+    {b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp", b".tif", b".tiff", b".ppm"}
+)
+SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
+_CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The class folders in the order of their ids; ``missing`` are listed and not there."""
+
+    folders: tuple[bytes, ...]
+    captions: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows of an image folder, as arrays in the files of ``scratch``.
+
+    names
+        The relative names of all rows, one after another, (sum of lengths,) uint8; row i is
+        ``names[starts[i]:starts[i + 1]]``.
+    sizes, times, class_ids
+        (n,) int64: bytes, modification time in nanoseconds, class id.
+    """
+
+    scratch: Path
+
+    @cached_property
+    def names(self) -> npt.NDArray[np.uint8]:
+        return _mapped(self.scratch, "names")
+
+    @cached_property
+    def starts(self) -> Int64s:
+        return _mapped(self.scratch, "starts")
+
+    @cached_property
+    def sizes(self) -> Int64s:
+        return _mapped(self.scratch, "sizes")
+
+    @cached_property
+    def times(self) -> Int64s:
+        return _mapped(self.scratch, "times")
+
+    @cached_property
+    def class_ids(self) -> Int64s:
+        return _mapped(self.scratch, "class_ids")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the path: a worker maps the arrays itself."""
+        return {"scratch": self.scratch}
+
+    def files(self, rows: Int64s) -> Iterator[tuple[bytes, int, int]]:
+        """(relative name, bytes, time) of each row."""
+        names = memoryview(self.names)
+        starts, ends = self.starts[rows].tolist(), self.starts[rows + 1].tolist()
+        sizes, times = self.sizes[rows].tolist(), self.times[rows].tolist()
+        for start, end, size, time in zip(starts, ends, sizes, times, strict=True):
+            yield names[start:end].tobytes(), size, time
+
+    def fingerprint(self, captions: tuple[str, ...]) -> str:
+        """sha256 over relative names, sizes, class ids and class names."""
+        digest = hashlib.sha256(json.dumps(captions, ensure_ascii=True).encode())
+        for part in (self.starts, self.names, self.sizes, self.class_ids):
+            digest.update(memoryview(part.astype(part.dtype.newbyteorder("<"), copy=False)))
+        return digest.hexdigest()
+
+
+@dataclass
+class _Files:
+    """Files of one class while they are found."""
+
+    names: list[bytes] = field(default_factory=list)
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    times: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, name: bytes, status: os.stat_result) -> None:
+        self.names.append(name)
+        self.sizes.append(status.st_size)
+        self.times.append(status.st_mtime_ns)
+
+    def order(self) -> list[int]:
+        texts = [_text(name) for name in self.names]
+        return sorted(range(len(texts)), key=texts.__getitem__)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What lies directly in a folder: subfolders in order, the count of images, and the rest."""
+
+    folders: tuple[bytes, ...]
+    images: int
+    left_out: Counter[str]
+
+
+def shown(name: bytes) -> str:
+    """A name as a person can read it, on one line: undecodable and control bytes are escaped."""
+    text = name.decode("utf-8", "backslashreplace")
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def not_read(left_out: Mapping[str, int]) -> str:
+    """The left-out files as a person says them, the most frequent first: "380 .heic, 30 .mov"."""
+    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {extension}" for extension, count in ordered)
+
+
+def split_folder(root: bytes, split: str) -> bytes:
+    """The folder of a split. Raises `UsageError` when there is none."""
+    folders = _level(root).folders
+    if _name(split) not in folders:
+        choices = ", ".join(map(shown, folders)) or "no folders at all"
+        raise UsageError(f"--split {split}: not in {shown(root)}, which holds {choices}")
+    return os.path.join(root, _name(split))  # noqa: PTH118 (paths of bytes)
+
+
+def find_classes(root: bytes, spec: str, reading: Reading) -> Classes:
+    """The classes of the folder ``root``, which messages call ``spec``.
+
+    Raises `UsageError` when the folders are not classes: splits, one folder too high, or images
+    without class folders; and when ``reading.classes`` does not list a folder.
+    """
+    level = _level(root)
+    if not (reading.classes and set(level.folders) <= _listed(reading.classes)):
+        _check_structure(root, spec, level)
+    if reading.classes is None:
+        return Classes(level.folders, tuple(map(shown, level.folders)))
+    return _listed_classes(spec, level, reading.classes)
+
+
+def write_listing(
+    root: bytes, folders: Iterable[bytes], scratch: Path
+) -> tuple[Listing, Int64s, Counter[str]]:
+    """Find the files of the class folders and write them down in ``scratch``.
+
+    Returns the listing, the number of images of each class (one folder, one class), and the
+    left-out files by extension. Raises `SourceError` when a folder cannot be read.
+    """
+    left_out = _level(root).left_out
+    names: list[bytes] = []
+    parts: list[tuple[Int64s, Int64s, Int64s]] = []
+    for folder in folders:
+        found = _found(root, folder, left_out)
+        order = found.order()
+        lengths = np.array([len(found.names[at]) for at in order], np.int64)
+        names.append(b"".join([found.names[at] for at in order]))
+        sizes, times = (np.array(column, np.int64)[order] for column in (found.sizes, found.times))
+        parts.append((lengths, sizes, times))
+    counts = np.array([len(lengths) for lengths, _, _ in parts], np.int64)
+    lengths, sizes, times = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    _save(scratch, "names", np.frombuffer(b"".join(names), np.uint8))
+    _save(scratch, "starts", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    _save(scratch, "sizes", sizes)
+    _save(scratch, "times", times)
+    _save(scratch, "class_ids", np.repeat(np.arange(len(counts), dtype=np.int64), counts))
+    return Listing(scratch), counts, left_out
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _name(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _path_of(scratch: Path, column: str) -> Path:
+    return scratch / f"folder-{column}.npy"
+
+
+def _save(scratch: Path, column: str, values: npt.NDArray[Any]) -> None:
+    np.save(_path_of(scratch, column), values, allow_pickle=False)
+
+
+def _mapped(scratch: Path, column: str) -> Any:
+    return np.asarray(np.load(_path_of(scratch, column), mmap_mode="r", allow_pickle=False))
+
+
+def _is_clutter(lowered: bytes) -> bool:
+    return lowered.startswith(b".") or lowered in _CLUTTER
+
+
+def _extension(lowered: bytes) -> bytes:
+    dot = lowered.rfind(b".")
+    return lowered[dot:] if dot >= 0 else b""
+
+
+def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        raise SourceError(
+            f"{shown(folder)}: the folder cannot be read ({error.strerror})"
+        ) from error
+
+
+def _level(root: bytes) -> _Level:
+    folders: list[bytes] = []
+    images = _Files()
+    left_out: Counter[str] = Counter()
+    for entry in _entries(root):
+        lowered = entry.name.lower()
+        if _is_clutter(lowered):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.name)
+        else:
+            _sort_in(entry, entry.name, lowered, images, left_out)
+    if images.names and folders:
+        left_out["images outside class folders"] = len(images.names)
+    return _Level(tuple(sorted(folders, key=_text)), len(images.names), left_out)
+
+
+def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> _Files:
+    """The images at any depth below a class folder; a class folder that is missing has none."""
+    files = _Files()
+    top = root + os.fsencode(os.sep)
+    waiting = [folder] if os.path.isdir(top + folder) else []  # noqa: PTH112 (paths of bytes)
+    while waiting:
+        inside = waiting.pop()
+        for entry in _entries(top + inside):
+            name = entry.name
+            lowered = name.lower()
+            if _is_clutter(lowered):
+                continue
+            relative = b"%b/%b" % (inside, name)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(relative)
+            else:
+                _sort_in(entry, relative, lowered, files, left_out)
+    return files
+
+
+def _sort_in(
+    entry: os.DirEntry[bytes],
+    relative: bytes,
+    lowered: bytes,
+    images: _Files,
+    left_out: Counter[str],
+) -> None:
+    """Count one entry that is no folder as an image or as left out, without opening it: to open a
+    pipe blocks for ever."""
+    extension = _extension(lowered)
+    if extension not in EXTENSIONS:
+        linked = entry.is_symlink() and entry.is_dir()
+        left_out["linked folders" if linked else shown(extension) or "without extension"] += 1
+        return
+    try:
+        status = entry.stat()
+    except OSError:  # the link leads nowhere, or round in a circle
+        left_out[f"{shown(extension)} (broken link)"] += 1
+        return
+    if stat.S_ISREG(status.st_mode):
+        images.add(relative, status)
+    else:
+        left_out[f"{shown(extension)} (not a regular file)"] += 1
+
+
+def _check_structure(root: bytes, spec: str, level: _Level) -> None:
+    """Raise `UsageError` when the folders under ``root`` do not look like classes."""
+    if not level.folders:
+        if not level.images:
+            rest = f" (not read: {not_read(level.left_out)})" if level.left_out else ""
+            raise UsageError(f"{spec}: holds no images{rest}; expected {spec}/CLASS/IMAGE.jpg")
+        raise UsageError(
+            f"{spec}: its {level.images} images are in no class folder; expected "
+            f"{spec}/CLASS/IMAGE.jpg: make one folder for each class"
+        )
+    nested = [folder for folder in level.folders if _holds_folders(root, folder)]
+    splits = [folder for folder in nested if folder.lower() in SPLIT_WORDS]
+    if splits and (len(splits) >= 2 or len(level.folders) == 1):
+        choices = ", ".join(f"--split {shown(folder)}" for folder in splits)
+        raise UsageError(f"{spec}: holds splits, not classes; choose one: {choices}")
+    if len(level.folders) == 1 and nested and not level.images:
+        inner = f"{spec.rstrip('/')}/{shown(nested[0])}"
+        raise UsageError(f"{spec}: holds one folder that only holds folders; try --in {inner}")
+
+
+def _holds_folders(root: bytes, folder: bytes) -> bool:
+    """Whether a folder holds folders and no images; most classes tell with their first entry."""
+    folders = False
+    for entry in _entries(os.path.join(root, folder)):  # noqa: PTH118 (paths of bytes)
+        lowered = entry.name.lower()
+        if _is_clutter(lowered):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            folders = True
+        elif _extension(lowered) in EXTENSIONS:
+            return False
+    return folders
+
+
+def _listed(classes: tuple[tuple[str, str], ...]) -> set[bytes]:
+    return {_name(folder) for folder, _ in classes}
+
+
+def _listed_classes(spec: str, level: _Level, classes: tuple[tuple[str, str], ...]) -> Classes:
+    folders = tuple(_name(folder) for folder, _ in classes)
+    twice = [shown(folder) for folder, count in Counter(folders).items() if count > 1]
+    if twice:
+        raise UsageError(f"--classes: {twice[0]!r} is listed twice; give each folder one line")
+    unlisted = [shown(folder) for folder in level.folders if folder not in set(folders)]
+    if unlisted:
+        raise UsageError(
+            f"{spec}: the folder {unlisted[0]!r} is not listed in --classes; "
+            "add a line for it, or move it away"
+        )
+    missing = tuple(shown(folder) for folder in folders if folder not in set(level.folders))
+    captions = tuple(shown(_name(caption)) for _, caption in classes)
+    return Classes(folders, captions, missing)
