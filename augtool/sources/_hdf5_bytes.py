@@ -1,0 +1,150 @@
+"""Where the bytes of an HDF5 data set lie, or where they are unpacked to.
+
+Imports h5py, so it is imported in the child process only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from augtool.errors import SourceError
+from augtool.sources._hdf5_find import Ask
+from augtool.sources.hdf5 import Extent
+
+if sys.platform != "win32":
+    import resource
+
+_MOST_CHUNK_BYTES = 1 << 30
+_PIECE_BYTES = 4 << 20
+_SPARE_BYTES = 1 << 30
+
+
+def extent_of(ask: Ask, dataset: h5py.Dataset, scratch_name: str) -> Extent:
+    """Where the array lies in the file, or in the scratch file it is unpacked to."""
+    if not dataset.id.get_storage_size():
+        raise SourceError(
+            f"{ask.where(dataset)} was made and never written; "
+            "let the program that writes it finish"
+        )
+    if not _is_plain(dataset):
+        return _unpacked(ask, dataset, ask.scratch / scratch_name)
+    offset = dataset.id.get_offset()
+    extent = Extent(Path(ask.spec), offset, dataset.shape, dataset.dtype.str)
+    file_bytes = Path(ask.spec).stat().st_size
+    if offset + extent.nbytes > file_bytes:
+        raise SourceError(
+            f"{ask.where(dataset)} ends at byte {offset + extent.nbytes} and the file at byte "
+            f"{file_bytes}: it is truncated; copy it again"
+        )
+    return extent
+
+
+def _is_plain(dataset: h5py.Dataset) -> bool:
+    """Whether the bytes in the file are those of a NumPy array."""
+    contiguous = dataset.id.get_create_plist().get_layout() == h5py.h5d.CONTIGUOUS
+    plain_type = h5py.h5t.py_create(np.dtype(dataset.dtype.str))
+    return bool(contiguous and dataset.id.get_type().equal(plain_type))
+
+
+def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
+    """A copy of the array in native byte order, made a few chunks at a time."""
+    check_chunks(ask, dataset)
+    dtype = dataset.dtype.newbyteorder("=")
+    extent = Extent(path, 0, dataset.shape, dtype.str)
+    _reserve(ask, dataset, extent)
+    out = np.memmap(path, dtype, "r+", shape=dataset.shape)
+    with memory_capped(memory_for_chunks(dataset)):
+        for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
+            out[piece] = dataset[piece]
+    out.flush()
+    return extent
+
+
+def check_chunks(ask: Ask, dataset: h5py.Dataset) -> None:
+    if _chunk_bytes(dataset) > _MOST_CHUNK_BYTES:
+        raise SourceError(
+            f"{ask.where(dataset)} has chunks of {_chunk_bytes(dataset):,} bytes, and more than "
+            f"{_MOST_CHUNK_BYTES:,} are not unpacked; write it again with smaller chunks"
+        )
+
+
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    return math.prod(dataset.chunks or ()) * int(dataset.dtype.itemsize)
+
+
+def memory_for_chunks(dataset: h5py.Dataset) -> int:
+    """A chunk as it is stored, as it is unpacked, and in our hands, with room to spare."""
+    return 4 * _chunk_bytes(dataset) + _SPARE_BYTES
+
+
+def _reserve(ask: Ask, dataset: h5py.Dataset, extent: Extent) -> None:
+    """Make the scratch file at its full size, so that a full disk shows now."""
+    free = shutil.disk_usage(ask.scratch).free
+    if extent.nbytes > free:
+        raise SourceError(
+            f"{ask.where(dataset)} takes {extent.nbytes:,} bytes unpacked, and {ask.scratch} has "
+            f"{free:,} free; make room there, or store the images uncompressed"
+        )
+    with extent.path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, extent.nbytes)
+        else:
+            file.truncate(extent.nbytes)
+
+
+def _pieces(
+    shape: tuple[int, ...], chunks: tuple[int, ...] | None, itemsize: int
+) -> Iterator[tuple[slice, ...]]:
+    """Boxes of whole chunks that tile the array, about ``_PIECE_BYTES`` each."""
+    sides = list(chunks or (1,) * len(shape))
+    for axis in reversed(range(len(shape))):
+        room = max(1, _PIECE_BYTES // (math.prod(sides) * itemsize))
+        sides[axis] = min(shape[axis], sides[axis] * room)
+    starts = (range(0, length, side) for length, side in zip(shape, sides, strict=True))
+    for corner in itertools.product(*starts):
+        yield tuple(slice(at, at + side) for at, side in zip(corner, sides, strict=True))
+
+
+def gaps(ask: Ask, images: h5py.Dataset) -> tuple[str, ...]:
+    """A warning when chunks were never written: an interrupted writer leaves such files."""
+    if images.chunks is None:
+        return ()
+    chunks = math.prod(
+        -(-length // side) for length, side in zip(images.shape, images.chunks, strict=True)
+    )
+    written = images.id.get_num_chunks()
+    if written == chunks:
+        return ()
+    return (
+        f"{ask.where(images)}: {chunks - written} of {chunks} chunks were never written; "
+        "their pixels have the fill value.",
+    )
+
+
+@contextlib.contextmanager
+def memory_capped(more: int) -> Iterator[None]:
+    """Let this process allocate ``more`` bytes and no further: a chunk may hold far more than it
+    declares, and unpacking it must fail before the machine is short of memory."""
+    if sys.platform != "linux":
+        yield
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    cap = pages * resource.getpagesize() + more
+    unlimited = resource.RLIM_INFINITY
+    if all(limit == unlimited or cap < limit for limit in (before, hard)):
+        resource.setrlimit(resource.RLIMIT_DATA, (cap, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))

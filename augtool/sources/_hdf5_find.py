@@ -1,0 +1,246 @@
+"""Finding data sets in an HDF5 file, without ever leaving the file.
+
+Imports h5py, so it is imported in the child process only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from augtool.errors import SourceError, UsageError
+from augtool.recipe import Reading
+from augtool.sources._layout import shown_shape
+
+# Image data sets and the label data sets that go with them, the best first; any case.
+_USUAL_NAMES: dict[str, tuple[str, ...]] = {
+    "images": ("labels", "label", "targets", "target", "y"),
+    "image": ("label", "labels", "target", "targets", "y"),
+    "x": ("y",),
+    "x_train": ("y_train",),
+    "train_x": ("train_y",),
+    "train_set_x": ("train_set_y",),
+    "train_images": ("train_labels",),
+    "data": ("labels", "label", "targets", "target"),
+}
+_PARTNER_WORDS = {"images": "labels", "image": "label", "x": "y", "data": "labels"}
+
+_MOST_OBJECTS = 100_000
+_MOST_SOFT_LINKS = 32
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question: the open ``file`` that is called ``spec``, read this way."""
+
+    spec: str
+    file: h5py.File
+    reading: Reading
+    scratch: Path
+
+    def where(self, dataset: h5py.Dataset) -> str:
+        """What messages call the data set: "data.h5: train/images"."""
+        return f"{self.spec}: {short_name(dataset)}"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something that is there and is not followed, and why."""
+
+    reason: str
+
+
+def chosen(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset]:
+    """The image and the label data set, by the given keys or by their usual names."""
+    reading = ask.reading
+    if reading.image_key is None:
+        images, labels = _usual_pair(ask)
+    else:
+        images, labels = _by_key(ask, reading.image_key), None
+    if reading.label_key is not None:
+        return images, _by_key(ask, reading.label_key)
+    if labels is None:
+        labels = _usual_labels(ask, images)
+    return images, labels
+
+
+def _by_key(ask: Ask, key: str) -> h5py.Dataset:
+    item = followed(ask.file, key)
+    if isinstance(item, h5py.Dataset):
+        return _own_bytes(ask, item)
+    if isinstance(item, Refused):
+        raise SourceError(f"{ask.spec}: {printable(key)} {item.reason}")
+    if isinstance(item, h5py.Group):
+        raise UsageError(f"{ask.spec}: {printable(key)} is a group; {_listing(ask)}")
+    near = difflib.get_close_matches(key.strip("/"), [path for path, _ in _walk(ask.file)], n=1)
+    advice = f"did you mean {near[0]!r}?" if near else _listing(ask)
+    raise UsageError(f"{ask.spec}: there is no data set {key!r}; {advice}")
+
+
+def _usual_pair(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset | None]:
+    """The only image data set with a usual name in the groups nearest to the root, and its labels
+    where they have a usual name too."""
+    pairs = _usual_pairs(ask)
+    labelled = [pair for pair in pairs if pair[1] is not None]
+    depths = [image.count("/") for image, _ in (labelled or pairs)]
+    nearest = [pair for pair in (labelled or pairs) if pair[0].count("/") == min(depths)]
+    chosen = {followed(ask.file, image): (image, label) for image, label in nearest}
+    if len(chosen) != 1:
+        reason = "more than one image data set" if chosen else "no image data set with a usual name"
+        raise UsageError(f"{ask.spec}: {reason}; {_listing(ask)}")
+    image, label = chosen.popitem()[1]
+    return _by_key(ask, image), None if label is None else _by_key(ask, label)
+
+
+def _usual_pairs(ask: Ask) -> list[tuple[str, str | None]]:
+    """The paths of image data sets with usual names, and of the labels beside them."""
+    paths = [path for path, _ in _walk(ask.file)]
+    pairs = []
+    for path in paths:
+        group, _, name = path.rpartition("/")
+        label_names = _USUAL_NAMES.get(name.lower())
+        if label_names is not None:
+            pairs.append((path, _first_beside(paths, group, label_names)))
+    return pairs
+
+
+def _usual_labels(ask: Ask, images: h5py.Dataset) -> h5py.Dataset:
+    """The labels beside ``images``: train_labels beside train_images, else a usual name."""
+    group, _, name = images.name.lstrip("/").rpartition("/")
+    words = name.lower().split("_")
+    partner = "_".join(_PARTNER_WORDS.get(word, word) for word in words)
+    usual = [label for labels in _USUAL_NAMES.values() for label in labels]
+    names = [name for name in (partner, *usual) if name not in words]
+    path = _first_beside([path for path, _ in _walk(ask.file)], group, names)
+    if path is None:
+        raise UsageError(f"{ask.where(images)}: no labels beside it; {_listing(ask)}")
+    return _by_key(ask, path)
+
+
+def _first_beside(paths: list[str], group: str, names: Iterable[str]) -> str | None:
+    """The path in ``group`` with the first of ``names`` that is there, in any case."""
+    beside = {path.rpartition("/")[2].lower(): path for path in paths if _parent(path) == group}
+    return next((beside[name] for name in names if name in beside), None)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _walk(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset | Refused]]:
+    """Every data set with its path, those near the root first; each group is entered once."""
+    waiting = deque([("", file)])
+    entered = {file.id}
+    for _ in range(_MOST_OBJECTS):
+        if not waiting:
+            return
+        path, group = waiting.popleft()
+        for name in itertools.islice(group, _MOST_OBJECTS):
+            item_path = f"{path}/{name}".lstrip("/")
+            item = followed(group, name, file)
+            if isinstance(item, h5py.Dataset | Refused):
+                yield item_path, item
+            elif isinstance(item, h5py.Group) and item.id not in entered:
+                entered.add(item.id)
+                waiting.append((item_path, item))
+
+
+def followed(
+    start: h5py.Group, path: str, root: h5py.Group | None = None
+) -> h5py.HLObject | Refused | None:
+    """The object at ``path``, one link after the other, never out of the file; None when there is
+    none."""
+    here, names, hops = start, deque(path.split("/")), 0
+    root = start if root is None else root
+    while names:
+        name = names.popleft()
+        if name in ("", "."):
+            continue
+        if not isinstance(here, h5py.Group):
+            return None
+        link = _link(here, name)
+        if isinstance(link, h5py.SoftLink):
+            hops += 1
+            here = root if link.path.startswith("/") else here
+            names.extendleft(reversed(link.path.split("/")))
+        elif isinstance(link, h5py.HardLink):
+            here = here[name]
+        else:
+            return link
+        if hops > _MOST_SOFT_LINKS:
+            return Refused("is a soft link that leads in a circle; choose another data set")
+    return here
+
+
+def _link(group: h5py.Group, name: str) -> h5py.HardLink | h5py.SoftLink | Refused | None:
+    advice = "augtool reads only the file itself; copy the data into it"
+    try:
+        link = group.get(name, getlink=True)
+    except TypeError:
+        return Refused(f"lies behind a link of an unknown kind: {advice}")
+    if isinstance(link, h5py.ExternalLink):
+        return Refused(f"lies behind an external link to {printable(link.filename)}: {advice}")
+    return link
+
+
+def lies_inside(dataset: h5py.Dataset) -> bool:
+    """Whether the bytes of the data set lie in the file itself."""
+    return not (dataset.is_virtual or dataset.id.get_create_plist().get_external_count())
+
+
+def _own_bytes(ask: Ask, dataset: h5py.Dataset) -> h5py.Dataset:
+    """``dataset``, whose bytes lie in this very file."""
+    if not lies_inside(dataset):
+        kind = "a virtual data set" if dataset.is_virtual else "a data set with external storage"
+        raise SourceError(
+            f"{ask.where(dataset)} is {kind}, whose bytes lie in other files; "
+            "copy them into one file"
+        )
+    if not dataset.shape:
+        raise UsageError(f"{ask.where(dataset)} is a single value, not one a row; {_listing(ask)}")
+    return dataset
+
+
+def _listing(ask: Ask, most: int = 12) -> str:
+    """What there is to choose from."""
+    lines = [f"{printable(path)} {_described(item)}" for path, item in _walk(ask.file)]
+    if not lines:
+        return "the file holds no data sets"
+    more = f" and {len(lines) - most} more" if len(lines) > most else ""
+    return (
+        f"the file holds {', '.join(lines[:most])}{more}; choose with --image-key and --label-key"
+    )
+
+
+def _described(item: h5py.Dataset | Refused) -> str:
+    if isinstance(item, Refused):
+        return "(a link out of the file)"
+    return f"{shown_shape(item.shape or ())} {type_name(item)}"
+
+
+def type_name(dataset: h5py.Dataset) -> str:
+    """The dtype as messages show it."""
+    try:
+        dtype = dataset.dtype
+    except TypeError:
+        return "of a type that NumPy does not have"
+    if dtype.kind == "O":
+        return "strings" if h5py.check_string_dtype(dtype) else "objects"
+    if dtype.kind == "S":
+        return "strings"
+    return "compound" if dtype.kind == "V" else str(dtype.name)
+
+
+def short_name(dataset: h5py.Dataset) -> str:
+    return printable(dataset.name.lstrip("/"))
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, whatever names a file uses."""
+    return text if text.isprintable() else ascii(text)[1:-1]
