@@ -31,7 +31,7 @@ _HOME = {
     "run": "run",
     "step": "recipe",
 }
-__all__ = sorted(_HOME)
+__all__ = ["AugtoolError", "Job", "Reading", "Recipe", "Summary", "run", "step"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """Finding methods, sources, sinks and engines by file name.
 
 To add one is to add a file to its folder, or, in another distribution, an entry point in the group
-``augtool.methods``, ``augtool.sources`` or ``augtool.sinks``. Nothing is imported before it is used.
+``augtool.methods``, ``augtool.sources`` or ``augtool.sinks``. Nothing is imported before it is
+used.
 """
 
 from __future__ import annotations

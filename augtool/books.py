@@ -87,7 +87,7 @@ def _lock(lock: int, folder: Path, output: Path) -> None:
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock), os.stat(folder / "lock")):
+        if os.path.samestat(os.fstat(lock), (folder / "lock").stat()):
             return
     except OSError:
         pass

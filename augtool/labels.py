@@ -42,7 +42,7 @@ def mixed(
 
 def hard(labels: Floats) -> npt.NDArray[np.int64]:
     """(m,) int64: the heaviest class of each row, the lowest index on a tie."""
-    return labels.argmax(axis=1).astype(np.int64)
+    return np.asarray(labels.argmax(axis=1), np.int64)
 
 
 def check_smoothing(target: Target, smoothing: float) -> None:
@@ -58,8 +58,8 @@ def mass(target: Target, selection: npt.NDArray[np.int64] | None) -> npt.NDArray
     """(K,) the summed targets of the selected source rows: the label mass of one pass."""
     values: npt.NDArray[Any] = target.values if selection is None else target.values[selection]
     if target.kind == "classes":
-        return np.bincount(values, minlength=target.width).astype(np.float64)
-    return np.asarray(values, np.float64).sum(axis=0)
+        return np.asarray(np.bincount(values, minlength=target.width), np.float64)
+    return np.asarray(values.sum(axis=0, dtype=np.float64))
 
 
 def _weighted(values: npt.NDArray[Any], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from augtool.errors import UsageError
 
@@ -19,7 +19,7 @@ from augtool.errors import UsageError
 class ParamsLike(Protocol):
     """Any frozen dataclass whose fields are made by `param`."""
 
-    __dataclass_fields__: dict[str, Any]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 AnyParams = TypeVar("AnyParams", bound=ParamsLike)
@@ -86,7 +86,7 @@ def bounds_of(field: dataclasses.Field[Any]) -> Bounds:
 
 def check(params: ParamsLike) -> None:
     """Raise `UsageError`, naming the parameter, when a value is out of its bounds."""
-    for field in dataclasses.fields(params):  # type: ignore[arg-type]
+    for field in dataclasses.fields(params):
         value = getattr(params, field.name)
         if value is None and field.default is None:
             continue
@@ -98,7 +98,7 @@ def check(params: ParamsLike) -> None:
 def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyParams:
     """``cls(**values)`` with lists as tuples; `UsageError` names an unknown key and the nearest
     right one. ``where`` begins the message ("step cutmix")."""
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    known = [field.name for field in dataclasses.fields(cls)]
     for key in values:
         if key not in known:
             raise UsageError(f"{where}: unknown parameter {key!r}{did_you_mean(key, known)}")
@@ -109,7 +109,7 @@ def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyPar
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """"; did you mean 'alpha'?" when a known word is near, else what there is."""
+    """ "; did you mean 'alpha'?" when a known word is near, else what there is."""
     known = list(known)
     near = difflib.get_close_matches(word, known, n=1)
     if near:

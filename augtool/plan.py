@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,19 @@ class Block:
             return self
         slots = slots.reshape(self.slots.shape).astype(np.int64)
         return dataclasses.replace(self, members=self.members[used], slots=slots)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows low … high−1 of one block of one pass."""
+
+    number: int
+    block: int
+    low: int
+    high: int
+
+    def __len__(self) -> int:
+        return self.high - self.low
 
 
 @dataclass(frozen=True)
@@ -192,6 +206,17 @@ class Plan:
             return None
         spared: npt.NDArray[np.bool_] = streams("prob").random(rows) >= self.step.prob
         return spared
+
+
+def pieces(plan: Plan, start: int, stop: int) -> Iterator[Piece]:
+    """The pieces that make plan rows start … stop−1, in order."""
+    while start < stop:
+        number, row = divmod(start, plan.n)
+        block = min(row // plan.block_rows, plan.blocks - 1)
+        low, high = plan.bounds(block)
+        end = min(high, row + stop - start)
+        yield Piece(number, block, row - low, end - low)
+        start += end - row
 
 
 def make_plan(

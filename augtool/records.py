@@ -10,8 +10,10 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 _POLYNOMIAL = 0xEDB88320
 
@@ -57,9 +59,9 @@ class Records:
         return hashlib.sha256(np.array(crcs, "<u4").tobytes()).hexdigest()
 
 
-def crc(data: memoryview | bytes, before: int = 0) -> int:
-    """The CRC-32 of ``data``, continued from ``before``."""
-    return zlib.crc32(data, before)
+def crc(values: npt.NDArray[Any], before: int = 0) -> int:
+    """The CRC-32 of an array's bytes in C order, continued from ``before``."""
+    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, before)
 
 
 def joined(first: int, second: int, second_length: int) -> int:

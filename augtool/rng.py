@@ -6,6 +6,7 @@ Both are counter-based: any block of any copy can be drawn alone, in any process
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,11 @@ class Shuffle:
         """(m,) rows -> (m,) positions in the shuffled order."""
         return self._walk(rows, self._back)
 
-    def _walk(self, values, network):  # type: ignore[no-untyped-def]
+    def _walk(
+        self,
+        values: npt.NDArray[np.int64],
+        network: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.uint64]],
+    ) -> npt.NDArray[np.int64]:
         result = network(values.astype(np.uint64))
         outside = np.flatnonzero(result >= self.n)
         while outside.size:

@@ -21,7 +21,9 @@ from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor, warm_up
 from augtool.errors import OutputExists, SourceError, UsageError, WorkerDied
 from augtool.job import INLINE, Job
+from augtool.kernels import load_all as load_kernels
 from augtool.plan import Plan, make_plan
+from augtool.recipe import Recipe
 from augtool.records import Records
 from augtool.sinks._contract import Sink
 from augtool.sources import open_source
@@ -92,16 +94,14 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         warm_up()
     with ExitStack() as stack:
         books = stack.enter_context(open_books(output))
-        source = open_usable(job, books.scratch)
+        source = open_for(job.recipe, job.input, books.scratch)
         workers = workers_of(job, source)
         engine = stack.enter_context(open_engine(workers))
         skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
-        plan = plan_of(job, source, skipped)
+        plan = plan_of(job.recipe, source, skipped)
         fields = schema.fields(plan, source.targets, source.dtype)
         attributes = schema.attributes(plan, source)
-        laid_out = layout.lay_out(
-            books.unfinished, fields, plan.total, attributes, job.compression
-        )
+        laid_out = layout.lay_out(books.unfinished, fields, plan.total, attributes, job.compression)
         sink = stack.enter_context(closing(laid_out))
         context = Context(source, plan, sink.writer, job.recipe.label_smoothing)
         books.context.write_bytes(pickle.dumps(context))
@@ -142,33 +142,35 @@ def check_output(job: Job) -> None:
     if source.exists():
         inside = output.absolute().resolve()
         if inside == source.resolve() or source.resolve() in inside.parents:
-            raise UsageError(f"{output}: the output is the input or inside it; choose another --out")
+            raise UsageError(
+                f"{output}: the output is the input or inside it; choose another --out"
+            )
     if output.is_dir():
         raise UsageError(f"{output}: is a folder; give a file name such as {output / 'mixed.h5'}")
     if output.exists() and not job.overwrite:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 
-def open_usable(job: Job, scratch: Path) -> Source:
-    """The source of a job, with rows of one shape and targets that the recipe can mix.
+def open_for(recipe: Recipe, spec: str, scratch: Path) -> Source:
+    """The source at ``spec``, with rows of one shape and targets that the recipe can mix.
 
     Raises `UsageError` when images of several sizes need ``--size``, or smoothing has no meaning.
     """
-    source = open_source(job.input, job.recipe.reading, scratch)
+    source = open_source(spec, recipe.reading, scratch)
     if source.shape is None:
         raise source.sizes_error()
     for target in source.targets:
-        labels.check_smoothing(target, job.recipe.label_smoothing)
+        labels.check_smoothing(target, recipe.label_smoothing)
     return source
 
 
-def plan_of(job: Job, source: Source, skipped: tuple[Skipped, ...] = ()) -> Plan:
-    """The plan of a job over the rows of its source that can be read."""
+def plan_of(recipe: Recipe, source: Source, skipped: tuple[Skipped, ...] = ()) -> Plan:
+    """The plan of a recipe over the rows of a source that can be read."""
     assert source.shape is not None
     good = None
     if skipped:
         good = np.setdiff1d(np.arange(source.n), [one.row for one in skipped])
-    return make_plan(job.recipe, source.n, source.shape, source.dtype.itemsize, good)
+    return make_plan(recipe, source.n, source.shape, source.dtype.itemsize, good)
 
 
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
@@ -198,6 +200,7 @@ def workers_of(job: Job, source: Source) -> int:
 def open_engine(workers: int) -> Iterator[Executor]:
     """An executor with its workers started; on an error they are stopped, not waited for."""
     if workers == INLINE:
+        load_kernels()
         yield InlineExecutor()
         return
     engine = ProcessExecutor(workers)

@@ -9,18 +9,16 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from augtool import labels, methods
+from augtool import labels, methods, versions
 from augtool.plan import Block, Plan
 from augtool.sources._contract import Source, Target
 
 SCHEMA_VERSION = 1
-_PACKAGES = ("numpy", "numba", "h5py", "pillow", "simplejpeg")
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -80,19 +78,11 @@ def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
         "layout": "NHWC"[: len(plan.shape) + 1] if len(plan.shape) in (2, 3) else "N…",
         "recipe": plan.recipe.as_json(),
         "schema_version": SCHEMA_VERSION,
-        "augtool_version": version_of("augtool"),
-        "versions": json.dumps({name: version_of(name) for name in _PACKAGES}),
+        "augtool_version": versions.of("augtool"),
+        "versions": json.dumps(versions.recorded()),
         "source_fingerprint": source.fingerprint,
         "source_rows": source.n,
     }
-
-
-def version_of(package: str) -> str:
-    """The installed version, or "absent"."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"
 
 
 def _named(name: str, target: Target) -> str:

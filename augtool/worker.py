@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from augtool import methods, records, schema
 from augtool.errors import BrokenInput
-from augtool.plan import Block, Plan
+from augtool.plan import Block, Piece, Plan, pieces
 from augtool.records import Part
 from augtool.sinks._contract import Encoded, Writer
 from augtool.sources._contract import Source
@@ -32,16 +33,6 @@ class Context:
     plan: Plan
     writer: Writer
     smoothing: float
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Rows low … high−1 of one block of one pass."""
-
-    number: int
-    block: int
-    low: int
-    high: int
 
 
 @dataclass(frozen=True)
@@ -70,15 +61,15 @@ def render(context_path: Path, task: Task) -> Report:
     parts: list[Part] = []
     decodes = 0
     with context.writer as writer:
-        for pieces in _same_members(context.plan, task.pieces):
-            blocks = [_rows_of(context.plan, piece, alone=len(pieces) == 1) for piece in pieces]
-            pixels, read = _pixels(context.source, blocks)
+        for run in _same_members(context.plan, task.pieces):
+            blocks = [_rows_of(context.plan, piece, alone=len(run) == 1) for piece in run]
+            pixels, read = _pixels(context.source, blocks[0])
             decodes += read
-            for piece, block in zip(pieces, blocks, strict=True):
+            for piece, block in zip(run, blocks, strict=True):
                 crcs = _write_block(context, writer, block, pixels)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, crcs))
         encoded = writer.encoded()
-    return Report(sum(len_of(piece) for piece in task.pieces), decodes, tuple(parts), encoded)
+    return Report(sum(map(len, task.pieces)), decodes, tuple(parts), encoded)
 
 
 def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str, str]]:
@@ -107,41 +98,25 @@ def cut(plan: Plan, chunk_rows: int | None, blocks: int) -> Iterator[Task]:
     else:
         rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
         for start in range(0, plan.total, rows):
-            yield Task(tuple(plan_pieces(plan, start, min(start + rows, plan.total))))
+            yield Task(tuple(pieces(plan, start, min(start + rows, plan.total))))
 
 
 def _cut_across_passes(plan: Plan, blocks: int) -> Iterator[Task]:
     for _, passes in itertools.groupby(range(plan.passes), plan.group):
         numbers = list(passes)
         for first in range(0, plan.blocks, blocks):
-            pieces = [
+            todo = [
                 Piece(number, block, 0, rows)
                 for block in range(first, min(first + blocks, plan.blocks))
                 for number in numbers
                 if (rows := plan.rows_of_block(number, block)) > 0
             ]
-            if pieces:
-                yield Task(tuple(pieces))
-
-
-def plan_pieces(plan: Plan, start: int, stop: int) -> Iterator[Piece]:
-    """The pieces that make plan rows start … stop−1, in order."""
-    while start < stop:
-        number, row = divmod(start, plan.n)
-        block = min(row // plan.block_rows, plan.blocks - 1)
-        low, high = plan.bounds(block)
-        end = min(high, row + stop - start)
-        yield Piece(number, block, row - low, end - low)
-        start += end - row
+            if todo:
+                yield Task(tuple(todo))
 
 
 def ready() -> None:
     """A task that does nothing: it makes an engine start its workers."""
-
-
-def len_of(piece: Piece) -> int:
-    """Rows of a piece."""
-    return piece.high - piece.low
 
 
 @lru_cache(maxsize=1)
@@ -156,9 +131,9 @@ def _source(path: Path) -> Source:
     return source
 
 
-def _same_members(plan: Plan, pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+def _same_members(plan: Plan, todo: Sequence[Piece]) -> Iterator[list[Piece]]:
     """Runs of pieces that are made of the same block's members, so that these are read once."""
-    for _, run in itertools.groupby(pieces, lambda one: (plan.group(one.number), one.block)):
+    for _, run in itertools.groupby(todo, lambda one: (plan.group(one.number), one.block)):
         yield list(run)
 
 
@@ -167,18 +142,22 @@ def _rows_of(plan: Plan, piece: Piece, alone: bool) -> Block:
     return block.compact() if alone else block
 
 
-def _pixels(source: Source, blocks: list[Block]) -> tuple[npt.NDArray[Any] | None, int]:
-    """The members' pixels (m, *shape), and how many rows were read for them.
+def make(plan: Plan, block: Block, source: Source, out: npt.NDArray[Any]) -> None:
+    """Read and mix a block's rows into ``out`` (m, *shape), outside of any run."""
+    _apply(plan, block, source, _pixels(source, block)[0], out)
+
+
+def _pixels(source: Source, block: Block) -> tuple[npt.NDArray[Any] | None, int]:
+    """The pixels of a block's members (m, *shape), and how many rows were read for them.
 
     None when the source's own array serves: then kernels read it in place, by source row.
     """
     if source.pixels is not None:
         return None, 0
     assert source.shape is not None
-    members = blocks[0].members
-    pixels = np.empty((len(members), *source.shape), source.dtype)
-    source.read(members, pixels)
-    return pixels, len(members)
+    pixels = np.empty((len(block.members), *source.shape), source.dtype)
+    source.read(block.members, pixels)
+    return pixels, len(block.members)
 
 
 def _write_block(
@@ -187,33 +166,38 @@ def _write_block(
     """Apply, write, and return the CRC-32 of each field."""
     plan, source = context.plan, context.source
     crcs = {"images": 0}
-    step = max(1, _BUFFER_BYTES // (int(np.prod(plan.shape)) * source.dtype.itemsize))
+    step = max(1, _BUFFER_BYTES // (math.prod(plan.shape) * source.dtype.itemsize))
     buffer = np.empty((min(step, len(block)), *plan.shape), source.dtype)
-    for start in range(0, len(block), step):
-        part = block.part(start, min(start + step, len(block)))
+    for part in _slices(block, step):
         out = buffer[: len(part)]
-        apply(plan, part, source.pixels if pixels is None else pixels, pixels is None, out)
+        _apply(plan, part, source, pixels, out)
         writer.write("images", part.out, out)
-        crcs["images"] = records.crc(_view(out), crcs["images"])
+        crcs["images"] = records.crc(out, crcs["images"])
     step = max(1, _LABEL_BYTES // sum((8 * target.width for target in source.targets), 8))
-    for start in range(0, len(block), step):
-        part = block.part(start, min(start + step, len(block)))
+    for part in _slices(block, step):
         for name, values in schema.rows(part, source.targets, context.smoothing).items():
             writer.write(name, part.out, values)
-            crcs[name] = records.crc(_view(values), crcs.get(name, 0))
+            crcs[name] = records.crc(values, crcs.get(name, 0))
     return crcs
 
 
-def apply(
-    plan: Plan, block: Block, pixels: npt.NDArray[Any], by_row: bool, out: npt.NDArray[Any]
+def _slices(block: Block, step: int) -> Iterator[Block]:
+    for start in range(0, len(block), step):
+        yield block.part(start, min(start + step, len(block)))
+
+
+def _apply(
+    plan: Plan,
+    block: Block,
+    source: Source,
+    pixels: npt.NDArray[Any] | None,
+    out: npt.NDArray[Any],
 ) -> None:
-    """Make a block's rows: ``out`` (m, *shape) from ``pixels``, which hold the block's members,
-    or, with ``by_row``, the whole source."""
+    """Make a block's rows: ``out`` (m, *shape) from its members' pixels or the source's array."""
     prefix = len(plan.step.method) + 1
     columns = {name[prefix:]: values for name, values in block.columns.items()}
-    slots = block.src if by_row else block.slots
+    slots = block.slots
+    if pixels is None:
+        assert source.pixels is not None
+        pixels, slots = source.pixels, block.src
     methods.load(plan.step.method).apply(pixels, slots, columns, out)
-
-
-def _view(values: npt.NDArray[Any]) -> memoryview:
-    return memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))

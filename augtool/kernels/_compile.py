@@ -6,9 +6,8 @@ workers find them in the cache. Where no cache can be written they are compiled 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -20,10 +19,10 @@ def compiled(*signatures: str) -> Callable[[Kernel], Kernel]:
 
     def decorate(function: Kernel) -> Kernel:
         try:
-            kernel: Kernel = numba.njit(list(signatures), cache=True, nogil=True)(function)
+            kernel = numba.njit(list(signatures), cache=True, nogil=True)(function)
         except (RuntimeError, OSError):
             # numba: "no locator available", or a cache folder that cannot be written.
             kernel = numba.njit(list(signatures), nogil=True)(function)
-        return kernel
+        return cast(Kernel, kernel)
 
     return decorate

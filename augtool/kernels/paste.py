@@ -14,7 +14,9 @@ Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
 
 
-def paste(pixels: Pixels, base: Ints, partner: Ints, box: npt.NDArray[np.int32], out: Pixels) -> None:
+def paste(
+    pixels: Pixels, base: Ints, partner: Ints, box: npt.NDArray[np.int32], out: Pixels
+) -> None:
     """``out[i] = pixels[base[i]]``, and inside ``box[i]`` ``pixels[partner[i]]`` at the same place.
 
     pixels (n, H, W, …) and out (m, H, W, …) are C-contiguous and of one dtype, any dtype; base and

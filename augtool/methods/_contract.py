@@ -62,7 +62,9 @@ class Method(Protocol):
         `apply` uses; each entry rounded once."""
         ...
 
-    def apply(self, pixels: Pixels, slots: npt.NDArray[np.int64], columns: Columns, out: Pixels) -> None:
+    def apply(
+        self, pixels: Pixels, slots: npt.NDArray[np.int64], columns: Columns, out: Pixels
+    ) -> None:
         """Make ``out`` (m, *shape) from ``pixels`` (n, *shape): row i has the sources
         ``pixels[slots[i]]``, base first. No randomness, no I/O, no change to ``pixels``."""
         ...

@@ -100,7 +100,7 @@ def draw(
 
 
 def _lam(params: Params, rows: int, streams: Streams) -> npt.NDArray[np.float32]:
-    if params.lam is not None:
+    if params.alpha is None:
         return np.full(rows, params.lam, np.float32)
     return streams("lam").beta(params.alpha, params.alpha, rows).astype(np.float32)
 

@@ -7,6 +7,7 @@ workers deflate whole chunks and the parent appends them in plan order.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -52,7 +53,9 @@ def lay_out(
     try:
         with h5py.File(path, "w") as file:
             for one in fields:
-                _create(file, one, rows, min(chunk_rows or 0, rows), level if one in chunked else None)
+                _create(
+                    file, one, rows, min(chunk_rows or 0, rows), level if one in chunked else None
+                )
             for name, value in attributes.items():
                 file.attrs[name] = value
             offsets = {
@@ -150,7 +153,7 @@ class Hdf5Writer:
         edges = np.flatnonzero(np.diff(rows) != 1) + 1
         starts = [0, *edges.tolist(), len(rows)]
         try:
-            for start, stop in zip(starts, starts[1:], strict=False):
+            for start, stop in itertools.pairwise(starts):
                 _write_all(
                     self._handle, data[start * step : stop * step], offset + int(rows[start]) * step
                 )
@@ -279,4 +282,4 @@ def _write_all(handle: int, data: memoryview, offset: int) -> None:
 
 
 def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
-    return memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

@@ -1,0 +1,164 @@
+"""Reading what augtool wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import SourceError, UsageError
+from augtool.recipe import Recipe, recipe_from_json
+
+Array = npt.NDArray[Any]
+
+
+class Output:
+    """An output of augtool, open for reading: a sequence of (image, label) pairs.
+
+    ``output[i]`` is row i: its image (H, W, C) in the dtype of the source and its soft label (K,)
+    float32. ``output[a:b]`` is two arrays. Uncompressed files are memory-mapped, so an `Output` can
+    be handed to the workers of a data loader: it is pickled by its path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._attributes, self._offsets = _metadata(self.path)
+        self._arrays: dict[str, Any] = {}
+        self._file: Any = None
+        self._process = os.getpid()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of all fields: images, labels, label, src, weight and the plan's columns."""
+        return tuple(self._offsets)
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What describes the whole: versions, the recipe's JSON, the source's fingerprint."""
+        return self._attributes
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
+        return recipe_from_json(self._attributes["recipe"])
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The K class names, or None when the source had none."""
+        names = self._attributes.get("class_names")
+        return None if names is None else tuple(json.loads(names))
+
+    @property
+    def images(self) -> Any:
+        """(M, H, W, C), array-like."""
+        return self.field("images")
+
+    @property
+    def labels(self) -> Any:
+        """(M, K) float32, array-like."""
+        return self.field("labels")
+
+    def field(self, name: str) -> Any:
+        """A field as an array with M rows: a memory map, or an HDF5 data set when compressed.
+
+        Raises `KeyError` for a name that is not in ``fields``.
+        """
+        if self._process != os.getpid():  # an open HDF5 file must not cross a fork
+            self._arrays, self._file, self._process = {}, None, os.getpid()
+        if name not in self._arrays:
+            self._arrays[name] = self._open(name)
+        return self._arrays[name]
+
+    def __len__(self) -> int:
+        return int(self._offsets["images"][1][0])
+
+    def __getitem__(self, index: int | slice) -> tuple[Array, Array]:
+        if not isinstance(index, slice) and not -len(self) <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        return np.array(self.images[index]), np.array(self.labels[index])
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        return (self[row] for row in range(len(self)))
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type[Output], tuple[Path]]:
+        return (Output, (self.path,))
+
+    def __repr__(self) -> str:
+        return f"<augtool output {str(self.path)!r}: {len(self)} rows>"
+
+    def close(self) -> None:
+        """Let go of the file. Memory maps that were handed out stay valid."""
+        if self._file is not None:
+            self._file.close()
+        self._arrays, self._file = {}, None
+
+    def _open(self, name: str) -> Any:
+        offset, shape, dtype = self._offsets[name]
+        if offset is not None:
+            return np.memmap(self.path, dtype, "r", offset, shape)
+        if self._file is None:
+            import h5py
+
+            self._file = h5py.File(self.path, "r", locking="best-effort")
+        return self._file[name]
+
+
+def open(path: str | os.PathLike[str]) -> Output:
+    """Open an output of augtool.
+
+    Raises `UsageError` when there is no such file and `SourceError` when augtool did not make it.
+    """
+    return Output(path)
+
+
+def is_output(path: str) -> bool:
+    """Whether there is an HDF5 file at ``path`` that augtool made."""
+    try:
+        _metadata(Path(path))
+    except (SourceError, UsageError):
+        return False
+    return True
+
+
+def _metadata(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int | None, Any, Any]]]:
+    import h5py
+
+    if not path.exists():
+        raise UsageError(f"{path}: there is no such file; check the path")
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            if "schema_version" not in attributes or "images" not in file:
+                raise SourceError(f"{path}: an HDF5 file, but not made by augtool")
+            fields = {
+                name: (
+                    data_set.id.get_offset() if data_set.chunks is None else None,
+                    data_set.shape,
+                    data_set.dtype,
+                )
+                for name, data_set in file.items()
+            }
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read as an output of augtool ({error})") from error
+    return attributes, {"images": fields.pop("images"), "labels": fields.pop("labels"), **fields}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

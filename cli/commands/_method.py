@@ -1,0 +1,63 @@
+"""The command of a method, made from its parameter dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from augtool import methods
+from augtool.params import Bounds, bounds_of, shown
+from augtool.recipe import Step, step
+
+from .. import options, values
+from ._command import Command
+
+Callback = Callable[[Step, Mapping[str, Any]], int | None]
+
+
+def method_command(name: str, callback: Callback, *shared: options.Decorator) -> click.Command:
+    """A command named like the method, with an option for each of its parameters, then the
+    ``shared`` options; ``callback`` gets the step and the shared options' values."""
+    method = methods.load(name)
+    fields = dataclasses.fields(method.Params)
+
+    def run(prob: float | None, **given: Any) -> int | None:
+        chosen = {field.name: given.pop(field.name) for field in fields}
+        params = {key: value for key, value in chosen.items() if value is not None}
+        return callback(step(name, prob=prob, **params), given)
+
+    hints = get_type_hints(method.Params)
+    own = [
+        _option(field.name, hints[field.name], bounds_of(field), field.default) for field in fields
+    ]
+    decorate = options.together(*own, *shared)
+    return click.command(name, cls=Command, help=_help(method))(decorate(run))
+
+
+def _option(name: str, hint: Any, bounds: Bounds, default: Any) -> options.Decorator:
+    remarks = [bounds.shown_default or ("" if default is None else shown(default))]
+    remarks = [f"default: {remark}" for remark in remarks if remark]
+    if not bounds.choices and hint is not bool:
+        remarks.append(bounds.words())
+    help_text = f"{bounds.help}  [{'; '.join(remarks)}]" if remarks else bounds.help
+    return click.option(
+        f"--{name.replace('_', '-')}", name, type=_type(hint, bounds), default=None, help=help_text
+    )
+
+
+def _type(hint: Any, bounds: Bounds) -> Any:
+    plain = next((one for one in get_args(hint) if one is not type(None)), hint)
+    kinds = (hint, plain) if get_args(hint) and type(None) not in get_args(hint) else (plain,)
+    if bounds.choices:
+        return click.Choice(bounds.choices)
+    if tuple[float, float] in kinds:
+        return values.Span()
+    return plain
+
+
+def _help(method: Any) -> str:
+    return f"{inspect.cleandoc(method.__doc__)}\n\n{method.PAPER}"

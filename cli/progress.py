@@ -1,0 +1,72 @@
+"""How far a run is, on stderr: a bar on a terminal, else a line a minute."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from augtool.run import Progress
+
+_EVERY = 60.0  # seconds between plain lines
+
+
+class Meter:
+    """A listener for `augtool.run`; says nothing when ``quiet``."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._bar: Any = None
+        self._next_line = 0.0
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show the progress."""
+        if self._quiet:
+            return
+        if self._terminal:
+            self._draw(progress)
+        else:
+            self._print(progress)
+
+    def _draw(self, progress: Progress) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=progress.total, unit="img", unit_scale=True, leave=False, dynamic_ncols=True
+            )
+        self._bar.update(progress.rows - self._bar.n)
+
+    def _print(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now < self._next_line:
+            return
+        self._next_line = now + _EVERY
+        if progress.rows == 0:
+            where = f"{progress.workers} workers" if progress.workers else "this process"
+            click.echo(f"making {progress.total:,} rows in {where}", err=True)
+            return
+        rate = progress.rows / progress.seconds
+        left = (progress.total - progress.rows) / rate
+        click.echo(
+            f"{progress.rows:,} of {progress.total:,} rows, {rate:,.0f} images/s, "
+            f"{left:,.0f} s to go",
+            err=True,
+        )

@@ -1,0 +1,105 @@
+"""The words in which a run is summed up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from augtool.estimate import Estimate
+    from augtool.run import Summary
+
+_SHOWN_SKIPPED = 20
+_SHOWN_CLASSES = 20
+
+
+def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Warnings, skipped inputs and one line of what was made, on stderr; JSON on stdout."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(summary), ensure_ascii=False, indent=2))
+    if quiet:
+        return
+    say_warnings(summary.warnings)
+    shown = summary.skipped if verbose else summary.skipped[:_SHOWN_SKIPPED]
+    for one in shown:
+        click.echo(f"skipped {printable(one.name)}: {one.reason}", err=True)
+    if len(shown) < len(summary.skipped):
+        click.echo(f"… and {len(summary.skipped) - len(shown)} more (--verbose)", err=True)
+    if verbose:
+        for name, digest in summary.digests.items():
+            click.echo(f"record {name} {digest}", err=True)
+    click.echo(summary_line(summary), err=True)
+
+
+def summary_line(summary: Summary) -> str:
+    """One line: rows, classes, bytes, seconds, rate, decodes, skipped and left-out inputs."""
+    rate = summary.rows / summary.seconds if summary.seconds else 0
+    parts = [
+        f"{summary.rows:,} rows",
+        f"{summary.classes:,} classes",
+        human_bytes(summary.nbytes),
+        f"{summary.seconds:.2f} s",
+        f"{rate:,.0f} images/s",
+    ]
+    if summary.decodes:
+        parts.append(f"{summary.decodes:,} decodes")
+    if summary.skipped:
+        parts.append(f"{len(summary.skipped):,} skipped")
+    if summary.left_out:
+        parts.append(f"not read: {counts(summary.left_out)}")
+    return f"{summary.output}: {', '.join(parts)}"
+
+
+def say_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    """What a dry run found, on stdout."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(estimate), ensure_ascii=False, indent=2))
+        return
+    where = f"{estimate.workers} workers" if estimate.workers else "this process"
+    ratio = ""
+    if estimate.source_bytes:
+        ratio = f", {estimate.nbytes / estimate.source_bytes:.2f} × the source"
+    click.echo(f"rows     {estimate.rows:,} of shape {'×'.join(map(str, estimate.shape))}")
+    click.echo(f"bytes    {human_bytes(estimate.nbytes)}{ratio}")
+    click.echo(f"work     {estimate.tasks:,} tasks in {where}")
+    click.echo(f"time     about {estimate.seconds:,.1f} s")
+    click.echo("label mass per class (expected)")
+    for name, mass in list(estimate.label_mass.items())[:_SHOWN_CLASSES]:
+        click.echo(f"  {mass:12,.1f}  {name}")
+    if len(estimate.label_mass) > _SHOWN_CLASSES:
+        click.echo(f"  … and {len(estimate.label_mass) - _SHOWN_CLASSES:,} more (--json)")
+    if estimate.left_out:
+        click.echo(f"not read {counts(estimate.left_out)}")
+    say_warnings(estimate.warnings)
+
+
+def say_warnings(warnings: tuple[str, ...]) -> None:
+    """Each on a line of stderr."""
+    for warning in warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+
+
+def counts(left_out: Mapping[str, int]) -> str:
+    """ "380 .heic, 30 .mov": the commonest first."""
+    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {printable(kind)}" for kind, count in ordered)
+
+
+def human_bytes(count: int) -> str:
+    """1,234,567 as "1.2 MB"."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def printable(text: str) -> str:
+    """A name as one line that any terminal takes, whatever bytes are in it."""
+    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in safe)
