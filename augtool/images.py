@@ -38,8 +38,9 @@ _PLUGINS = {
     "TIFF": "TiffImagePlugin",
     "PPM": "PpmImagePlugin",
 }
+_JPEG = b"\xff\xd8\xff"
 _SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),
+    (_JPEG, "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
@@ -54,6 +55,16 @@ _EXIF_MARK = b"Exif\0\0"
 _EXIF_REACH = 65536
 _ORIENTATION = 0x0112
 _WIDTH, _HEIGHT = 256, 257
+# What undoes each EXIF orientation but 1, by Pillow's names (its turns are counter-clockwise).
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 class BadImage(Exception):  # noqa: N818 (named as the tree in errors.py is)
@@ -108,15 +119,8 @@ def decode(data: bytes, reading: Reading) -> Pixels:
     0…255 when they are floats. Raises `BadImage`; MemoryError passes through, since a full memory
     does not make an image bad.
     """
-    try:
-        decoded = _turbo(data, reading) or _pillow(data, reading)
-        if reading.size is None:
-            return decoded.pixels
-        return _fitted(decoded, reading, reading.size)
-    except (BadImage, MemoryError):
-        raise
-    except Exception as error:  # decoders raise what they like on broken files
-        raise BadImage(_one_line(error)) from error
+    straight = _straight(data, reading)
+    return _by_pillow(data, reading) if straight is None else straight
 
 
 def decode_into(data: bytes, reading: Reading, out: Pixels) -> bool:
@@ -125,12 +129,10 @@ def decode_into(data: bytes, reading: Reading, out: Pixels) -> bool:
     Returns False, with ``out`` undefined, when the image is not of ``out``'s shape. Raises
     `BadImage`.
     """
-    if reading.size is None and _goes_straight(data, out):
-        try:
-            return bool(_decode_jpeg(data, reading.mode, out).shape == out.shape)
-        except ValueError:
-            pass  # larger than out, or out is no plain block, or a file for Pillow to judge
-    pixels = decode(data, reading)
+    straight = _straight(data, reading, out)
+    if straight is not None:
+        return straight.shape == out.shape
+    pixels = _by_pillow(data, reading)
     if pixels.shape != out.shape:
         return False
     out[...] = pixels
@@ -168,14 +170,6 @@ def _middle(length: int, part: float, whole: bool) -> tuple[float, float]:
     return start, start + part
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    """Upright pixels, perhaps decoded smaller than the file's own ``size``."""
-
-    pixels: Pixels
-    size: Size
-
-
 @cache
 def _simplejpeg() -> ModuleType | None:
     try:
@@ -184,52 +178,42 @@ def _simplejpeg() -> ModuleType | None:
         return None
 
 
-def _goes_straight(data: bytes, out: Pixels) -> bool:
-    """Whether simplejpeg may write ``out`` itself: a JPEG with no orientation to look up."""
-    return (
-        out.itemsize == 1
-        and data.startswith(b"\xff\xd8\xff")
-        and data.find(_EXIF_MARK, 0, _EXIF_REACH) < 0
-        and _simplejpeg() is not None
-    )
+def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixels | None:
+    """An upright JPEG that needs no resize, by simplejpeg and in ``out`` if given, where it is of
+    out's shape or smaller. None where the file is for Pillow to decode, or to judge.
 
-
-def _decode_jpeg(data: bytes, mode: Mode | None, out: Pixels | None = None, **least: int) -> Pixels:
-    """Pixels by simplejpeg, which raises ValueError for what it cannot or will not decode."""
-    colour = "RGB" if mode in (None, "RGB") else "GRAY"
-    simplejpeg = cast(ModuleType, _simplejpeg())
-    return cast(Pixels, simplejpeg.decode_jpeg(data, colour, buffer=out, **least))
+    To a resize Pillow comes faster alone: what simplejpeg gains is lost in handing it the pixels.
+    """
+    simplejpeg = _simplejpeg()
+    if (
+        simplejpeg is None
+        or reading.mode == "L16"
+        or not data.startswith(_JPEG)
+        or _jpeg_orientation(data) != 1
+    ):
+        return None
+    try:
+        if out is None or reading.size is not None:
+            size = _checked_size(*simplejpeg.decode_jpeg_header(data)[:2])
+            if reading.size not in (None, size):
+                return None
+        colour = "GRAY" if reading.mode == "L" else "RGB"
+        return cast(Pixels, simplejpeg.decode_jpeg(data, colour, buffer=out))
+    except MemoryError:
+        raise
+    except Exception:  # Pillow reads some files that simplejpeg refuses, and explains the others
+        return None
 
 
 def _turbo_header(data: bytes) -> Header | None:
     simplejpeg = _simplejpeg()
-    if simplejpeg is None or not data.startswith(b"\xff\xd8\xff"):
+    if simplejpeg is None or not data.startswith(_JPEG):
         return None
     try:
         height, width = simplejpeg.decode_jpeg_header(data)[:2]
     except ValueError:
         return None
     return Header(*_turned((height, width), _jpeg_orientation(data)), "JPEG", False)
-
-
-def _turbo(data: bytes, reading: Reading) -> _Decoded | None:
-    """A JPEG by simplejpeg, or None where that is for Pillow."""
-    head = _turbo_header(data)
-    if head is None:
-        return None
-    size = _checked_size(head.height, head.width)
-    orientation = _jpeg_orientation(data)
-    height, width = _turned(size, orientation)
-    divisor = _divisor(size, reading)
-    try:
-        pixels = _decode_jpeg(
-            data, reading.mode, min_height=-(-height // divisor), min_width=-(-width // divisor)
-        )
-    except ValueError:
-        return None
-    if reading.mode == "L16":
-        pixels = _widened(pixels)
-    return _Decoded(_upright(pixels, orientation), size)
 
 
 def _pillow_header(data: bytes) -> Header:
@@ -240,21 +224,35 @@ def _pillow_header(data: bytes) -> Header:
         return Header(*size, kind, image.mode.startswith("I"))
 
 
-def _pillow(data: bytes, reading: Reading) -> _Decoded:
+def _by_pillow(data: bytes, reading: Reading) -> Pixels:
     kind = _format_of(data)
-    with warnings.catch_warnings(), _opened(data, kind) as image:
-        orientation = _orientation(image, kind, data)
-        size = _checked_size(*_turned(_stored_size(image, kind), orientation))
-        if kind == "JPEG":
-            divisor = _divisor(size, reading)
-            width, height = image.size
-            wanted = "L" if reading.mode in ("L", "L16") else "RGB"
-            image.draft(wanted, (max(1, width // divisor), max(1, height // divisor)))
-        image.load()
-        if kind == "TIFF":
-            orientation = 1  # applied by Pillow while loading
-        pixels = _in_mode(image, reading)
-    return _Decoded(_upright(pixels, orientation), size)
+    try:
+        with warnings.catch_warnings(), _opened(data, kind) as image:
+            upright, size = _upright(image, kind, data, reading)
+            return _pixels(_fitted(upright, size, reading), reading.mode)
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:  # decoders raise what they like on broken files
+        raise BadImage(_one_line(error)) from error
+
+
+def _upright(
+    image: Image.Image, kind: str, data: bytes, reading: Reading
+) -> tuple[Image.Image, Size]:
+    """The image in its final mode, and its own size (h, w): a JPEG may be decoded smaller."""
+    orientation = _orientation(image, kind, data)
+    size = _checked_size(*_turned(_stored_size(image, kind), orientation))
+    if kind == "JPEG":
+        divisor = _divisor(size, reading)
+        colour = "RGB" if reading.mode in (None, "RGB") else "L"
+        image.draft(colour, (max(1, image.width // divisor), max(1, image.height // divisor)))
+    image.load()
+    in_mode = _in_mode(image, reading)
+    if orientation == 1 or kind == "TIFF":  # Pillow turns TIFFs while it loads them
+        return in_mode, size
+    from PIL.Image import Transpose
+
+    return in_mode.transpose(Transpose[_TURNS[orientation]]), size
 
 
 def _format_of(data: bytes) -> str:
@@ -326,29 +324,32 @@ def _turned(size: Size, orientation: int) -> Size:
     return (size[1], size[0]) if orientation >= 5 else size
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """EXIF orientation undone: 2…4 mirror and turn by 180°, 5…8 exchange rows and columns."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+def _in_mode(image: Image.Image, reading: Reading) -> Image.Image:
+    """The image as RGB, L or, for L16, F: Pillow cannot resize 16 bits, and floats hold them."""
+    from PIL import Image
 
-
-def _in_mode(image: Image.Image, reading: Reading) -> Pixels:
     if image.mode.startswith("I") or image.mode == "F":
-        grey = _grey16(image)[..., None]
+        grey = _grey16(image)
         if reading.mode == "L16":
-            return grey
-        return np.repeat(_narrowed(grey), layout_of(reading.mode)[0], axis=2)
-    if image.has_transparency_data:
+            return Image.fromarray(grey.astype(np.float32))
+        image = Image.fromarray(_narrowed(grey))
+    elif image.has_transparency_data:
         image = _composited(image, reading.background)
-    if reading.mode in (None, "RGB"):
-        return np.asarray(image.convert("RGB"))
-    grey = np.asarray(image.convert("L"))[..., None]
-    return _widened(grey) if reading.mode == "L16" else grey
+    colour = "RGB" if reading.mode in (None, "RGB") else "L"
+    if image.mode != colour:
+        image = image.convert(colour)
+    if reading.mode == "L16":
+        return Image.fromarray(np.asarray(image, np.float32) * np.float32(257))
+    return image
+
+
+def _pixels(image: Image.Image, mode: Mode | None) -> Pixels:
+    """The inverse of `_in_mode`: (h, w, c) in the mode's dtype."""
+    channels, dtype = layout_of(mode)
+    values = np.array(image).reshape(image.height, image.width, channels)
+    if mode == "L16":
+        values = np.clip(np.rint(values), 0, 65535)
+    return values.astype(dtype, copy=False)
 
 
 def _composited(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
@@ -374,12 +375,8 @@ def _grey16(image: Image.Image) -> Pixels:
     return grey.astype(np.uint16)
 
 
-def _widened(pixels: Pixels) -> Pixels:
-    return pixels.astype(np.uint16) * np.uint16(257)
-
-
 def _narrowed(pixels: Pixels) -> Pixels:
-    """16 bits as 8, to the nearest: the inverse of `_widened`."""
+    """16 bits as 8, to the nearest: the inverse of ×257."""
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -394,54 +391,27 @@ def _divisor(size: Size, reading: Reading) -> int:
     return next((divisor for divisor in (8, 4, 2) if spare >= divisor), 1)
 
 
-def _fitted(decoded: _Decoded, reading: Reading, target: Size) -> Pixels:
-    place = placement(reading.fit, decoded.size, target)
-    inner = _resized(decoded, place, reading)
-    if place.inner == target:
-        return inner
-    canvas = _filled(target, reading)
-    y0, x0 = (target[0] - place.inner[0]) // 2, (target[1] - place.inner[1]) // 2
-    canvas[y0 : y0 + place.inner[0], x0 : x0 + place.inner[1]] = inner
-    return canvas
-
-
-def _resized(decoded: _Decoded, place: Placement, reading: Reading) -> Pixels:
-    """The box of the image at the inner size, cropped and resized in one step."""
-    pixels = decoded.pixels
-    if place.inner == pixels.shape[:2]:
-        return pixels
+def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
+    """The image, once ``size`` large and perhaps decoded smaller, at ``reading``'s size."""
+    if reading.size in (None, size):
+        return image
     from PIL import Image
 
-    down, across = (pixels.shape[axis] / decoded.size[axis] for axis in (0, 1))
+    place = placement(reading.fit, size, reading.size)
+    down, across = image.height / size[0], image.width / size[1]
     y0, x0, y1, x1 = place.box
-    resized = _as_image(pixels).resize(
+    inner = image.resize(
         (place.inner[1], place.inner[0]),
         Image.Resampling[reading.resample.upper()],
         box=(x0 * across, y0 * down, x1 * across, y1 * down),
     )
-    array = np.asarray(resized).reshape(*place.inner, pixels.shape[2])
-    if pixels.dtype == np.uint16:
-        return np.clip(np.rint(array), 0, 65535).astype(np.uint16)
-    return array
-
-
-def _as_image(pixels: Pixels) -> Image.Image:
-    """An image that Pillow can resize; 16 bits go by way of floats, which hold them exactly."""
-    from PIL import Image
-
-    if pixels.shape[2] == 3:
-        return Image.fromarray(pixels)
-    grey = pixels[..., 0]
-    return Image.fromarray(grey.astype(np.float32) if grey.dtype == np.uint16 else grey)
-
-
-def _filled(size: Size, reading: Reading) -> Pixels:
-    """Background of this size, in the mode of ``reading``."""
-    from PIL import Image
-
-    dot = Image.new("RGB", (1, 1), reading.background)
-    fill = _in_mode(dot, reading)
-    return np.tile(fill, (*size, 1))
+    if place.inner == reading.size:
+        return inner
+    height, width = reading.size
+    dot = _in_mode(Image.new("RGB", (1, 1), reading.background), reading)
+    canvas = dot.resize((width, height), Image.Resampling.NEAREST)
+    canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+    return canvas
 
 
 def _one_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
 
 Int64s = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 EXTENSIONS = frozenset(
     {b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp", b".tif", b".tiff", b".ppm"}
@@ -59,23 +60,23 @@ class Listing:
 
     @cached_property
     def names(self) -> npt.NDArray[np.uint8]:
-        return _mapped(self.scratch, "names")
+        return _mapped(self.scratch, "names", np.uint8)
 
     @cached_property
     def starts(self) -> Int64s:
-        return _mapped(self.scratch, "starts")
+        return _mapped(self.scratch, "starts", np.int64)
 
     @cached_property
     def sizes(self) -> Int64s:
-        return _mapped(self.scratch, "sizes")
+        return _mapped(self.scratch, "sizes", np.int64)
 
     @cached_property
     def times(self) -> Int64s:
-        return _mapped(self.scratch, "times")
+        return _mapped(self.scratch, "times", np.int64)
 
     @cached_property
     def class_ids(self) -> Int64s:
-        return _mapped(self.scratch, "class_ids")
+        return _mapped(self.scratch, "class_ids", np.int64)
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the path: a worker maps the arrays itself."""
@@ -83,7 +84,7 @@ class Listing:
 
     def files(self, rows: Int64s) -> Iterator[tuple[bytes, int, int]]:
         """(relative name, bytes, time) of each row."""
-        names = memoryview(self.names)
+        names = self.names.data
         starts, ends = self.starts[rows].tolist(), self.starts[rows + 1].tolist()
         sizes, times = self.sizes[rows].tolist(), self.times[rows].tolist()
         for start, end, size, time in zip(starts, ends, sizes, times, strict=True):
@@ -92,8 +93,9 @@ class Listing:
     def fingerprint(self, captions: tuple[str, ...]) -> str:
         """sha256 over relative names, sizes, class ids and class names."""
         digest = hashlib.sha256(json.dumps(captions, ensure_ascii=True).encode())
-        for part in (self.starts, self.names, self.sizes, self.class_ids):
-            digest.update(memoryview(part.astype(part.dtype.newbyteorder("<"), copy=False)))
+        digest.update(self.names.data)
+        for numbers in (self.starts, self.sizes, self.class_ids):
+            digest.update(numbers.astype("<i8", copy=False).data)
         return digest.hexdigest()
 
 
@@ -203,8 +205,9 @@ def _save(scratch: Path, column: str, values: npt.NDArray[Any]) -> None:
     np.save(_path_of(scratch, column), values, allow_pickle=False)
 
 
-def _mapped(scratch: Path, column: str) -> Any:
-    return np.asarray(np.load(_path_of(scratch, column), mmap_mode="r", allow_pickle=False))
+def _mapped(scratch: Path, column: str, dtype: type[Scalar]) -> npt.NDArray[Scalar]:
+    mapped = np.load(_path_of(scratch, column), mmap_mode="r", allow_pickle=False)
+    return np.asarray(mapped, dtype)
 
 
 def _is_clutter(lowered: bytes) -> bool:
