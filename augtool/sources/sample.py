@@ -73,7 +73,7 @@ def sniff(spec: str) -> bool:
     return spec.startswith(_SCHEME)
 
 
-def open(spec: str, reading: Reading, scratch: Path) -> Sample:  # noqa: A001, ARG001
+def open(spec: str, reading: Reading, scratch: Path) -> Sample:  # noqa: ARG001
     """The source that ``spec`` describes; it needs no ``scratch``.
 
     Shapes are drawn at ``reading.size`` when there is one. Raises `UsageError` for an unknown key,
