@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from augtool.errors import AugtoolError as AugtoolError
     from augtool.job import Job as Job
+    from augtool.memory import cutmix as cutmix
+    from augtool.output import Output as Output
+    from augtool.output import open as open
     from augtool.recipe import Reading as Reading
     from augtool.recipe import Recipe as Recipe
     from augtool.recipe import step as step
@@ -24,14 +27,28 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AugtoolError": "errors",
+    "cutmix": "memory",
+    "open": "output",
     "Job": "job",
+    "Output": "output",
     "Reading": "recipe",
     "Recipe": "recipe",
     "Summary": "run",
     "run": "run",
     "step": "recipe",
 }
-__all__ = ["AugtoolError", "Job", "Reading", "Recipe", "Summary", "run", "step"]
+__all__ = [
+    "AugtoolError",
+    "Job",
+    "Output",
+    "Reading",
+    "Recipe",
+    "Summary",
+    "cutmix",
+    "open",
+    "run",
+    "step",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -56,6 +56,15 @@ class Block:
         """(m, S) int64 source rows, base first."""
         return self.members[self.slots]
 
+    def columns_of(self, step: str) -> dict[str, npt.NDArray[Any]]:
+        """The columns of one step, under the names that its method gave them."""
+        prefix = f"{step}_"
+        return {
+            name.removeprefix(prefix): values
+            for name, values in self.columns.items()
+            if name.startswith(prefix)
+        }
+
     def __len__(self) -> int:
         return len(self.slots)
 

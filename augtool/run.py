@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from augtool.recipe import Recipe
 from augtool.records import Records
 from augtool.sinks._contract import Sink
 from augtool.sources import open_source
-from augtool.sources._contract import Source
+from augtool.sources._contract import Source, Varying
 from augtool.worker import Context, Report, cut
 
 _SMALL_JOB_BYTES = 32 << 20
@@ -158,7 +158,7 @@ def open_for(recipe: Recipe, spec: str, scratch: Path) -> Source:
     """
     source = open_source(spec, recipe.reading, scratch)
     if source.shape is None:
-        raise source.sizes_error()
+        raise cast(Varying, source).sizes_error()
     for target in source.targets:
         labels.check_smoothing(target, recipe.label_smoothing)
     return source

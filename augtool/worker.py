@@ -194,10 +194,8 @@ def _apply(
     out: npt.NDArray[Any],
 ) -> None:
     """Make a block's rows: ``out`` (m, *shape) from its members' pixels or the source's array."""
-    prefix = len(plan.step.method) + 1
-    columns = {name[prefix:]: values for name, values in block.columns.items()}
     slots = block.slots
     if pixels is None:
         assert source.pixels is not None
         pixels, slots = source.pixels, block.src
-    methods.load(plan.step.method).apply(pixels, slots, columns, out)
+    methods.load(plan.step.method).apply(pixels, slots, block.columns_of(plan.step.method), out)

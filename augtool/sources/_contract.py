@@ -115,10 +115,6 @@ class Source(Protocol):
         kernels read them in place; else None."""
         ...
 
-    def sizes_error(self) -> UsageError:
-        """Why ``shape`` is None: one line with the sizes found and the option to use."""
-        ...
-
     def name(self, row: int) -> str:
         """What a person calls this row: its relative path, or ``"row 17"``."""
         ...
@@ -133,6 +129,14 @@ class Source(Protocol):
 
     def image(self, row: int) -> Pixels:
         """One row at its own size, without ``--size``: for looking at, not for mixing."""
+        ...
+
+
+class Varying(Protocol):
+    """A source whose ``shape`` can be None."""
+
+    def sizes_error(self) -> UsageError:
+        """Why it is None: one line with the sizes found and the option to use."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from augtool.errors import OutputError, UsageError
+from augtool.errors import UsageError
 from augtool.recipe import Step
 
 from .. import options
@@ -66,9 +66,7 @@ def _check_preview(preview: Path) -> None:
 
 
 def _draw_preview(output: Path, preview: Path) -> None:
-    from augtool.look import preview_of
+    from augtool.look import View, preview_of
+    from augtool.preview import save
 
-    try:
-        preview_of(str(output), outline=True).save(preview)
-    except OSError as error:
-        raise OutputError(f"--preview {preview}: {error.strerror or error}") from error
+    save(preview_of(str(output), View(outline=True)), preview)

@@ -1,0 +1,163 @@
+"""Say what is in an output or an input, or what one row is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import options
+from ..report import counts, printable, say_warnings
+from ._command import Command
+
+if TYPE_CHECKING:
+    from augtool.inspection import Inspection, RowInfo, SourceInfo
+    from augtool.recipe import Reading
+
+_SHOWN_CLASSES = 50
+
+
+@click.command("inspect", cls=Command)
+@click.argument("path", metavar="FILE|FOLDER")
+@click.option("--row", type=click.IntRange(min=0), help="Explain this row of an output.")
+@click.option(
+    "--in", "-i", "input", metavar="PATH", help="With --row: the source, to name its files."
+)
+@click.option(
+    "--list", "as_list", is_flag=True, help="Print row, class id and path of an input as CSV."
+)
+@options.READING
+@options.CONFIG
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(
+    path: str, row: int | None, input: str | None, as_list: bool, as_json: bool, **given: Any
+) -> None:
+    """Say what is in an output of augtool, or in anything that it reads.
+
+    For an output: schema, recipe, label mass per class and the base's weight (λ). For an input:
+    rows, shape and classes.
+    """
+    from augtool import inspection, output
+
+    reading = options.reading_from(given)
+    if as_list:
+        _list(path, reading, as_json)
+    elif row is not None:
+        with output.open(path) as opened:
+            _tell(_explained(opened, row, input, reading), _row_lines, as_json)
+    elif output.is_output(path):
+        with output.open(path) as opened:
+            _tell(inspection.inspect(opened), _output_lines, as_json)
+    else:
+        info = inspection.inspect_source(path, reading)
+        _tell(info, _source_lines, as_json)
+        say_warnings(info.warnings)
+
+
+def _explained(opened: Any, row: int, spec: str | None, reading: Reading) -> RowInfo:
+    import tempfile
+
+    from augtool.inspection import explain
+    from augtool.recipe import Reading
+    from augtool.sources import open_source
+
+    if spec is None:
+        return explain(opened, row)
+    if reading == Reading():  # the output knows how it was read
+        reading = opened.recipe.reading
+    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
+        return explain(opened, row, open_source(spec, reading, Path(scratch)))
+
+
+def _list(path: str, reading: Reading, as_json: bool) -> None:
+    import csv
+    import sys
+    import tempfile
+
+    from augtool.inspection import listing
+    from augtool.sources import open_source
+
+    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
+        rows = listing(open_source(path, reading, Path(scratch)))
+        if as_json:
+            keys = ("row", "label", "path")
+            for one in rows:
+                click.echo(json.dumps(dict(zip(keys, one, strict=True))))
+            return
+        table = csv.writer(sys.stdout, lineterminator="\n")
+        table.writerow(("row", "label", "path"))
+        table.writerows((row, label, _encodable(name)) for row, label, name in rows)
+
+
+def _tell(info: Any, lines: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(info), ensure_ascii=False, indent=2))
+        return
+    for line in lines(info):
+        click.echo(line)
+
+
+def _output_lines(info: Inspection) -> list[str]:
+    fields = [
+        f"  {one.name:<16} {one.dtype:<8} {'×'.join(map(str, one.shape))}" for one in info.fields
+    ]
+    attributes = [f"  {name:<20} {value}" for name, value in info.attributes.items()]
+    steps = [
+        f"  {one['method']} {_given(one['params'])}prob={one['prob']:g}"
+        for one in info.recipe["steps"]
+    ]
+    rest = {name: value for name, value in info.recipe.items() if name not in ("steps", "reading")}
+    weight = [f"  {name:<8} {value:.4f}" for name, value in info.base_weight.items()]
+    return [
+        f"{info.path}: {info.rows:,} rows",
+        *["fields", *fields],
+        *["recipe", *steps, f"  {_given(rest)}", f"  {_given(info.recipe['reading'])}"],
+        *["attributes", *attributes],
+        *["label mass per class", *_mass_lines(info.label_mass)],
+        *["weight of the base image (λ)", *weight],
+    ]
+
+
+def _source_lines(info: SourceInfo) -> list[str]:
+    shape = (
+        "of several sizes" if info.shape is None else f"of shape {'×'.join(map(str, info.shape))}"
+    )
+    left_out = [f"not read: {counts(info.left_out)}"] if info.left_out else []
+    return [
+        f"{info.path}: {info.rows:,} rows {shape}, {info.dtype}",
+        f"target: {info.target}",
+        *_mass_lines(info.images),
+        *left_out,
+    ]
+
+
+def _row_lines(info: RowInfo) -> list[str]:
+    sources = [
+        f"  source row {one['row']}, weight {one['weight']:.6f} {printable(one.get('name', ''))}"
+        for one in info.sources
+    ]
+    columns = [f"  {name} {value}" for name, value in info.columns.items()]
+    labels = [f"  {printable(name)} {value:.6f}" for name, value in info.labels.items()]
+    return [f"row {info.row}", *sources, "plan", *columns, "labels", *labels]
+
+
+def _mass_lines(mass: Mapping[str, float]) -> list[str]:
+    shown = [f"  {value:12,.1f}  {printable(name)}" for name, value in mass.items()][
+        :_SHOWN_CLASSES
+    ]
+    if len(mass) > len(shown):
+        shown.append(f"  … and {len(mass) - len(shown):,} more (--json)")
+    return shown
+
+
+def _given(values: Mapping[str, Any]) -> str:
+    return "".join(f"{name}={value} " for name, value in values.items() if value is not None)
+
+
+def _encodable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
