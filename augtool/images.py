@@ -67,7 +67,7 @@ _TURNS = {
 }
 
 
-class BadImage(Exception):  # noqa: N818 (named as the tree in errors.py is)
+class BadImage(Exception):
     """The bytes are not an image that can be read; the message is the reason, in one line."""
 
 

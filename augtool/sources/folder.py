@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,7 +127,7 @@ def sniff(spec: str) -> bool:
     return Path(spec).is_dir()
 
 
-def open(spec: str, reading: Reading, scratch: Path) -> FolderSource:  # noqa: A001 (the contract)
+def open(spec: str, reading: Reading, scratch: Path) -> FolderSource:
     """The image folder ``spec``; its listing is written to ``scratch``.
 
     Raises `UsageError` when the folder is not laid out as classes, or needs ``reading.mode`` or
@@ -158,7 +157,8 @@ def open(spec: str, reading: Reading, scratch: Path) -> FolderSource:  # noqa: A
 
 def sizes_error(source: FolderSource) -> UsageError:
     """The error for images of several sizes: reads every header and lists the commonest sizes."""
-    sizes = Counter((head.height, head.width) for head in _headers(source, range(source.n)))
+    tried = (_tried_header(source, row) for row in range(source.n))
+    sizes = Counter((head.height, head.width) for head in tried if isinstance(head, Header))
     common = sorted(sizes, key=lambda size: (-sizes[size], size))[:4]
     listed = ", ".join(f"{height}x{width} ({sizes[height, width]})" for height, width in common)
     more = f" and {len(sizes) - len(common)} more" if len(sizes) > len(common) else ""
@@ -172,10 +172,10 @@ def sizes_error(source: FolderSource) -> UsageError:
 def _probed(source: FolderSource, spec: str) -> FolderSource:
     """The source with what an evenly spread sample of headers tells about it."""
     probes = min(_PROBES, source.n)
-    heads = list(_headers(source, (i * source.n // probes for i in range(probes))))
+    tried = [_tried_header(source, i * source.n // probes) for i in range(probes)]
+    heads = [head for head in tried if isinstance(head, Header)]
     if not heads:
-        source.header(0)  # raises, and names the reason
-        raise SourceError(f"{spec}: none of {probes} images that were tried can be read")
+        raise SourceError(f"{spec}: none of its images can be read; the first is {tried[0]}")
     mode = source.reading.mode
     if mode is None and all(head.grey16 for head in heads):
         raise UsageError(
@@ -190,13 +190,11 @@ def _probed(source: FolderSource, spec: str) -> FolderSource:
     )
 
 
-def _headers(source: FolderSource, rows: Iterator[int] | range) -> Iterator[Header]:
-    """The headers of these rows, without those that cannot be read."""
-    for row in rows:
-        try:
-            yield source.header(row)
-        except BrokenInput:
-            continue
+def _tried_header(source: FolderSource, row: int) -> Header | BrokenInput:
+    try:
+        return source.header(row)
+    except BrokenInput as error:
+        return error
 
 
 def _check_share(spec: str, n: int, left_out: Counter[str]) -> None:
