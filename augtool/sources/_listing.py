@@ -154,7 +154,7 @@ def find_classes(root: bytes, spec: str, reading: Reading) -> Classes:
     without class folders; and when ``reading.classes`` does not list a folder.
     """
     level = _level(root)
-    if not (reading.classes and set(level.folders) <= _listed(reading.classes)):
+    if not level.folders or not set(level.folders) <= _listed(reading.classes or ()):
         _check_structure(root, spec, level)
     if reading.classes is None:
         return Classes(level.folders, tuple(map(shown, level.folders)))
@@ -249,7 +249,7 @@ def _level(root: bytes) -> _Level:
 def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> _Files:
     """The images at any depth below a class folder; a class folder that is missing has none."""
     files = _Files()
-    top = root + os.fsencode(os.sep)
+    top = root + b"/"
     waiting = [folder] if os.path.isdir(top + folder) else []  # noqa: PTH112 (paths of bytes)
     while waiting:
         inside = waiting.pop()
@@ -307,7 +307,7 @@ def _check_structure(root: bytes, spec: str, level: _Level) -> None:
         choices = ", ".join(f"--split {shown(folder)}" for folder in splits)
         raise UsageError(f"{spec}: holds splits, not classes; choose one: {choices}")
     if len(level.folders) == 1 and nested and not level.images:
-        inner = f"{spec.rstrip('/')}/{shown(nested[0])}"
+        inner = f"{spec}/{shown(nested[0])}"
         raise UsageError(f"{spec}: holds one folder that only holds folders; try --in {inner}")
 
 

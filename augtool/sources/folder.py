@@ -135,6 +135,7 @@ def open(spec: str, reading: Reading, scratch: Path) -> FolderSource:
     other kinds than images.
     """
     root = os.fsencode(os.path.abspath(spec))  # noqa: PTH100 (Path would resolve links)
+    spec = _listing.shown(os.fsencode(spec)).rstrip("/") or "/"
     if reading.split is not None:
         root, spec = _listing.split_folder(root, reading.split), f"{spec}/{reading.split}"
     classes = _listing.find_classes(root, spec, reading)

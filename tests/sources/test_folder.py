@@ -209,8 +209,9 @@ def test_one_folder_of_folders_is_suggested_as_the_input(data: Path, opened: Ope
 
 def test_images_without_class_folders_say_what_is_expected(data: Path, opened: Open) -> None:
     put(data / "a.png")
-    with pytest.raises(UsageError, match=r"CLASS/IMAGE\.jpg"):
-        opened(data)
+    for reading in ({}, {"classes": (("cat", "cat"),)}):
+        with pytest.raises(UsageError, match=r"1 images are in no class.*CLASS/IMAGE\.jpg"):
+            opened(data, **reading)
 
 
 def test_a_folder_without_images_is_an_error(data: Path, opened: Open) -> None:
