@@ -179,10 +179,10 @@ def _simplejpeg() -> ModuleType | None:
 
 
 def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixels | None:
-    """An upright JPEG that needs no resize, by simplejpeg and in ``out`` if given, where it is of
-    out's shape or smaller. None where the file is for Pillow to decode, or to judge.
+    """An upright JPEG that needs no resize, by simplejpeg, which writes ``out`` if it is given and
+    large enough. None where the file is for Pillow to decode, or to judge.
 
-    To a resize Pillow comes faster alone: what simplejpeg gains is lost in handing it the pixels.
+    What is to be resized is for Pillow: handing it simplejpeg's pixels costs what they gained.
     """
     simplejpeg = _simplejpeg()
     if (
@@ -213,13 +213,15 @@ def _turbo_header(data: bytes) -> Header | None:
         height, width = simplejpeg.decode_jpeg_header(data)[:2]
     except ValueError:
         return None
-    return Header(*_turned((height, width), _jpeg_orientation(data)), "JPEG", False)
+    size = _turned(_checked_size(height, width), _jpeg_orientation(data))
+    return Header(*size, "JPEG", False)
 
 
 def _pillow_header(data: bytes) -> Header:
     kind = _format_of(data)
     with warnings.catch_warnings(), _opened(data, kind) as image:
-        size = _turned(_stored_size(image, kind), _orientation(image, kind, data))
+        stored = _checked_size(*_stored_size(image, kind))
+        size = _turned(stored, _orientation(image, kind, data))
         # Pillow names 16-bit grey "I;16", "I;16B" or, in PPM and by older versions PNG, "I".
         return Header(*size, kind, image.mode.startswith("I"))
 
@@ -400,10 +402,11 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
     place = placement(reading.fit, size, reading.size)
     down, across = image.height / size[0], image.width / size[1]
     y0, x0, y1, x1 = place.box
+    right, bottom = min(x1 * across, image.width), min(y1 * down, image.height)  # despite rounding
     inner = image.resize(
         (place.inner[1], place.inner[0]),
         Image.Resampling[reading.resample.upper()],
-        box=(x0 * across, y0 * down, x1 * across, y1 * down),
+        box=(x0 * across, y0 * down, right, bottom),
     )
     if place.inner == reading.size:
         return inner

@@ -265,8 +265,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch)
         images.decode(data, RGB)
     monkeypatch.setattr(images, "MAX_PIXELS", 239)
     for kind in ("PNG", "JPEG"):
-        with pytest.raises(BadImage, match="12x20 pixels are more than the 239 allowed"):
-            images.decode(encoded(gradient(), kind), RGB)
+        for attempt in (lambda data: images.decode(data, RGB), images.header):
+            with pytest.raises(BadImage, match="12x20 pixels are more than the 239 allowed"):
+                attempt(encoded(gradient(), kind))
 
 
 def test_a_full_memory_is_not_a_bad_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,6 +384,18 @@ def test_pad_shows_all_of_the_image_on_the_background(source: tuple[int, int]) -
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
     assert abs(rows[0] - (47 - rows[-1])) <= 1
     assert abs(columns[0] - (39 - columns[-1])) <= 1
+
+
+def test_any_size_can_be_brought_to_any_other() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        height, width = rng.integers(1, 300, 2).tolist()
+        target = tuple(rng.integers(1, 40, 2).tolist())
+        data = encoded(Image.new("L", (width, height), 9), "JPEG")
+        for fit in ("crop", "stretch", "pad"):
+            pixels = images.decode(data, Reading(size=target, fit=fit, background=(9, 9, 9)))
+            assert pixels.shape == (*target, 3)
+            assert np.abs(pixels.astype(int) - 9).max() <= 1
 
 
 def test_stretch_shows_all_of_the_image_over_all_of_the_target() -> None:

@@ -277,7 +277,7 @@ def _sort_in(
     pipe blocks for ever."""
     extension = _extension(lowered)
     if extension not in EXTENSIONS:
-        linked = entry.is_symlink() and entry.is_dir()
+        linked = entry.is_symlink() and os.path.isdir(entry.path)  # noqa: PTH112 (paths of bytes)
         left_out["linked folders" if linked else shown(extension) or "without extension"] += 1
         return
     try:
