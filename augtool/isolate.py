@@ -7,14 +7,17 @@ whose death costs nothing but an error message.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -23,8 +26,16 @@ from augtool.errors import SourceError
 if TYPE_CHECKING:  # Windows has no forkserver to import
     from multiprocessing.context import ForkServerContext, SpawnContext
 
+if sys.platform != "win32":
+    import resource
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_CAUSES = {
+    "SIGKILL": "was killed, perhaps because memory ran out",
+    "SIGXCPU": "did not come to an end",
+}
 
 _start_lock = threading.RLock()
 
@@ -79,6 +90,34 @@ def bare_main() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
+@contextlib.contextmanager
+def limited(more_bytes: int, cpu_seconds: int) -> Iterator[None]:
+    """In the child: what runs inside allocates at most ``more_bytes`` and takes ``cpu_seconds``.
+
+    More memory is a `MemoryError`, or whatever a library makes of it; more time is the child's
+    death, because a library that loops listens to nothing. Without effect where the system has no
+    such limits.
+    """
+    limits: dict[int, int] = {}
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        limits[resource.RLIMIT_DATA] = pages * resource.getpagesize() + more_bytes
+    if sys.platform != "win32":
+        limits[resource.RLIMIT_CPU] = math.ceil(time.process_time()) + cpu_seconds
+    before = {kind: resource.getrlimit(kind) for kind in limits}
+    for kind, limit in limits.items():
+        resource.setrlimit(kind, (_lowest(limit, *before[kind]), before[kind][1]))
+    try:
+        yield
+    finally:
+        for kind, pair in before.items():
+            resource.setrlimit(kind, pair)
+
+
+def _lowest(*limits: int) -> int:
+    return min(limit for limit in limits if limit != resource.RLIM_INFINITY)
+
+
 def _answer(
     writer: Connection,
     function: Callable[..., Any],
@@ -88,7 +127,7 @@ def _answer(
     """Send back what ``function`` returns or raises: the child's whole life."""
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     answer: tuple[bool, Any]
     try:
         answer = (True, function(*args, **kwargs))
@@ -98,7 +137,7 @@ def _answer(
     writer.send(answer)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A parent that was killed leaves no child unpacking gigabytes behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -116,12 +155,10 @@ def _received(reader: Connection, sentinel: int) -> tuple[bool, Any] | None:
 
 
 def _obituary(subject: str, exitcode: int) -> str:
-    if exitcode >= 0:
-        cause = f"ended with exit code {exitcode}"
-    elif exitcode == -signal.SIGKILL:
-        cause = "was killed, perhaps because memory ran out"
-    else:
-        cause = f"crashed ({signal.Signals(-exitcode).name})"
+    cause = f"ended with exit code {exitcode}"
+    if exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        cause = _CAUSES.get(name, f"crashed ({name})")
     return (
         f"{subject}: the process that read it {cause}; "
         "the file may be damaged: copy or convert it again"

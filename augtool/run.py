@@ -62,7 +62,7 @@ class Summary:
 
     ``seconds`` is the pass alone, from the first task to the last report. ``decodes`` counts the
     images that were read one by one: none when the source's array is used in place.
-    ``digests`` has the record of each field.
+    ``processes`` counts those that wrote rows; ``digests`` has the record of each field.
     """
 
     output: str
@@ -71,7 +71,7 @@ class Summary:
     classes: int
     seconds: float
     decodes: int
-    workers: int
+    processes: int
     skipped: tuple[Skipped, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -107,12 +107,14 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         books.context.write_bytes(pickle.dumps(context))
 
         records = Records({field.name: field.row_bytes for field in fields})
+        processes: set[int] = set()
         decodes, done, began = 0, 0, time.perf_counter()
         tell = listener or (lambda _progress: None)
         tell(Progress(0, plan.total, workers, 0.0))
         for report in _reports(job, plan, sink, engine, workers, books):
             sink.append(report.encoded)
             records.add(report.parts)
+            processes.add(report.process)
             done, decodes = done + report.rows, decodes + report.decodes
             tell(Progress(done, plan.total, workers, time.perf_counter() - began))
         seconds = time.perf_counter() - began
@@ -128,7 +130,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         classes=source.targets[0].width,
         seconds=seconds,
         decodes=decodes,
-        workers=workers,
+        processes=len(processes),
         skipped=skipped,
         left_out=source.notes.left_out,
         warnings=(*source.notes.warnings, *plan_warnings(source, plan)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,8 +45,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Report:
-    """What a task did: rows written, images read, its records, and chunks for the parent."""
+    """What a task did, and in which process: rows written, images read, its records, and chunks
+    for the parent."""
 
+    process: int
     rows: int
     decodes: int
     parts: tuple[Part, ...]
@@ -69,7 +72,8 @@ def render(context_path: Path, task: Task) -> Report:
                 crcs = _write_block(context, writer, block, pixels)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, crcs))
         encoded = writer.encoded()
-    return Report(sum(map(len, task.pieces)), decodes, tuple(parts), encoded)
+    rows = sum(map(len, task.pieces))
+    return Report(os.getpid(), rows, decodes, tuple(parts), encoded)
 
 
 def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str, str]]:

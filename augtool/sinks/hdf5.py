@@ -161,12 +161,13 @@ class Hdf5Writer:
             raise _refused(self.path, error) from error
 
     def encoded(self) -> Sequence[Encoded]:
-        """The deflated chunks since the last call; a chunk that is not full is padded with
-        zeros, as HDF5 does at the end of a data set."""
+        """The deflated chunks since the last call, by row, so that their order in the file does not
+        depend on tasks; one that is not full is padded with zeros, as HDF5 does at the end."""
         for name, chunk in self._open.items():
             if chunk.filled:
                 self._finish(name, chunk)
-        done, self._done, self._open = self._done, [], {}
+        done = sorted(self._done, key=lambda piece: (piece.row, piece.field))
+        self._done, self._open = [], {}
         return done
 
     def _encode(self, field: str, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:

@@ -1,0 +1,76 @@
+"""Small inputs that many tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from augtool.engines.processes import warm_up
+from augtool.job import Job
+from augtool.recipe import Reading, Recipe, step
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server() -> None:
+    """Start the fork server with the kernels in it, as the command line does."""
+    warm_up()
+
+
+@pytest.fixture
+def owners(tmp_path: Path) -> Callable[..., Path]:
+    """Make an HDF5 file whose image i is i everywhere, so that a pixel says where it came from."""
+
+    def make(n: int = 330, size: tuple[int, int] = (9, 14), classes: int = 7) -> Path:
+        path = tmp_path / f"owners-{n}-{size[0]}x{size[1]}.h5"
+        rows = np.arange(n, dtype=np.uint16)
+        with h5py.File(path, "w") as file:
+            file["images"] = np.broadcast_to(rows[:, None, None, None], (n, *size, 3))
+            file["labels"] = rows.astype(np.int64) * classes // n
+        return path
+
+    return make
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[..., Job]:
+    """Make a job with small blocks that runs in this process."""
+
+    def make(source: Path | str, output: str = "mixed.h5", **given: Any) -> Job:
+        params = given.pop("params", {})
+        run_options = {
+            name: given.pop(name)
+            for name in ("workers", "compression", "on_error", "overwrite", "task_blocks")
+            if name in given
+        }
+        recipe = Recipe(
+            (step("cutmix", **params),),
+            reading=given.pop("reading", Reading()),
+            block_rows=given.pop("block_rows", 64),
+            **given,
+        )
+        return Job(str(source), str(tmp_path / output), recipe, **{"workers": 0, **run_options})
+
+    return make
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the installed command in this process: (exit code, stdout, stderr)."""
+    from importlib.metadata import entry_points
+
+    (point,) = entry_points(group="console_scripts", name="augtool")
+    main = point.load()
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert isinstance(exit_.value.code, int)
+        return exit_.value.code, out, err
+
+    return run

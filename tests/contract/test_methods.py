@@ -1,0 +1,203 @@
+"""What every method promises, checked on every method that is found, by its plan and its pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from augtool import methods
+from augtool.errors import UsageError
+from augtool.params import bounds_of
+from augtool.plan import Block, Plan, make_plan
+from augtool.recipe import Recipe, Step, step
+
+SHAPES = [(1, 1, 3), (1, 6, 1), (7, 5, 3), (33, 32, 4), (9, 14), (12, 5, 2)]
+DTYPES = ["uint8", "uint16", "float32", "float64"]
+every_method = pytest.mark.parametrize("name", methods.names())
+slow_start = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+
+
+def values(field: dataclasses.Field[Any], hint: Any) -> st.SearchStrategy[Any]:
+    """Legal values of one parameter, None when it may be left out."""
+    bounds = bounds_of(field)
+    if bounds.choices:
+        return st.sampled_from([field.default, *bounds.choices])
+    low, high = max(bounds.low, bounds.above, -50), min(bounds.high, bounds.below, 50)
+    number = st.floats(low, high).filter(lambda value: bounds.fault(value) is None)
+    if tuple[float, float] in (hint, *get_args(hint)):
+        number = st.tuples(number, number).map(sorted).map(tuple)
+    return st.sampled_from([field.default]) | number
+
+
+@st.composite
+def steps(draw: st.DrawFn, name: str) -> Step:
+    """A step of the method with legal parameters."""
+    params = methods.load(name).Params
+    hints = get_type_hints(params)
+    chosen = {
+        field.name: draw(values(field, hints[field.name])) for field in dataclasses.fields(params)
+    }
+    try:
+        return step(name, **chosen)
+    except UsageError as error:
+        assume("cannot be combined" not in str(error))
+        raise
+
+
+def plan_of(one: Step, shape: tuple[int, ...], n: int = 20, **given_recipe: Any) -> Plan:
+    return make_plan(Recipe((one,), **given_recipe), n, shape, 1)
+
+
+def owners(plan: Plan, dtype: str = "uint16") -> np.ndarray:
+    """Images whose every value is their row number."""
+    rows = np.arange(plan.n, dtype=dtype)
+    return np.ascontiguousarray(
+        np.broadcast_to(rows.reshape(-1, *[1] * len(plan.shape)), (plan.n, *plan.shape))
+    )
+
+
+def noise(plan: Plan, dtype: str) -> np.ndarray:
+    values = np.random.default_rng(0).integers(0, 256, (plan.n, *plan.shape))
+    return np.ascontiguousarray(values.astype(dtype) * (1 if dtype[0] == "u" else 0.37))
+
+
+def made(plan: Plan, block: Block, pixels: np.ndarray) -> np.ndarray:
+    out = np.full((len(block), *plan.shape), 99, pixels.dtype)
+    methods.load(plan.step.method).apply(pixels, block.src, block.columns_of(plan.step.method), out)
+    return out
+
+
+@every_method
+@slow_start
+@given(data=st.data())
+def test_weights_are_the_shares_an_owner_map_counts(name: str, data: st.DataObject) -> None:
+    plan = plan_of(data.draw(steps(name)), data.draw(st.sampled_from(SHAPES)))
+    block = plan.draw(0, 0)
+    mixed = made(plan, block, owners(plan))
+    for row in range(len(block)):
+        seen = mixed[row].reshape(*plan.shape[:2], -1)
+        assert (seen == seen[:, :, :1]).all()
+        counted = {
+            int(owner): int(count)
+            for owner, count in zip(*np.unique(seen[:, :, 0], return_counts=True), strict=True)
+        }
+        total = plan.shape[0] * plan.shape[1]
+        for source, weight in zip(block.src[row], block.weight[row], strict=True):
+            assert weight == np.float32(counted.pop(int(source), 0) / total)
+        assert not counted
+
+
+@every_method
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rows_hold_only_bytes_of_their_sources_at_the_same_place(
+    name: str, shape: tuple[int, ...], dtype: str
+) -> None:
+    plan = plan_of(step(name), shape)
+    block, pixels = plan.draw(0, 0), noise(plan_of(step(name), shape), dtype)
+    mixed = made(plan, block, pixels)
+    assert mixed.dtype == pixels.dtype
+    choices = np.stack([pixels[block.src[:, slot]] for slot in range(block.src.shape[1])])
+    assert (choices == mixed).any(axis=0).all()
+
+
+@every_method
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_prob_zero_leaves_bytes_and_labels_as_they_are(name: str, dtype: str) -> None:
+    plan = plan_of(step(name, prob=0), (7, 5, 3))
+    block, pixels = plan.draw(0, 0), noise(plan, dtype)
+    assert np.array_equal(made(plan, block, pixels), pixels[block.src[:, 0]])
+    assert (block.weight == [1, *[0] * (block.weight.shape[1] - 1)]).all()
+
+
+@every_method
+def test_apply_changes_neither_its_pixels_nor_its_columns(name: str) -> None:
+    plan = plan_of(step(name), (7, 5, 3))
+    block, pixels = plan.draw(0, 0), noise(plan, "uint8")
+    pixels.flags.writeable = False
+    before = {key: column.copy() for key, column in block.columns.items()}
+    first, again = made(plan, block, pixels), made(plan, block, pixels)
+    assert np.array_equal(first, again)
+    assert all(np.array_equal(before[key], block.columns[key]) for key in before)
+
+
+@every_method
+def test_the_draw_is_pure_and_made_of_the_declared_columns(name: str) -> None:
+    plan = plan_of(step(name), (9, 14, 3))
+    first, again = plan.draw(0, 0), plan.draw(0, 0)
+    declared = {f"{name}_{column.name}": column for column in methods.load(name).COLUMNS}
+    assert set(first.columns) == set(declared)
+    for key, drawn in first.columns.items():
+        assert np.array_equal(drawn, again.columns[key])
+        assert drawn.dtype == declared[key].dtype
+        assert drawn.shape == (plan.n, *declared[key].shape)
+
+
+@every_method
+def test_seed_copy_and_block_each_change_the_draw(name: str) -> None:
+    def draws(number: int, block: int, **recipe: Any) -> bytes:
+        plan = plan_of(step(name), (33, 32, 3), n=200, block_rows=64, copies=2, **recipe)
+        columns = plan.draw(number, block).part(0, 64).columns
+        return b"".join(column.tobytes() for column in columns.values())
+
+    assert len({draws(0, 0), draws(1, 0), draws(0, 1), draws(0, 0, seed=1)}) == 4
+
+
+@every_method
+@slow_start
+@given(data=st.data())
+def test_every_parameter_out_of_bounds_is_named(name: str, data: st.DataObject) -> None:
+    params = methods.load(name).Params
+    field = data.draw(st.sampled_from(dataclasses.fields(params)))
+    bounds = bounds_of(field)
+    wrong = data.draw(
+        st.sampled_from(
+            [
+                *([bounds.low - 1] if np.isfinite(bounds.low) else []),
+                *([bounds.above] if np.isfinite(bounds.above) else []),
+                *([bounds.high + 1] if np.isfinite(bounds.high) else []),
+                *([bounds.below] if np.isfinite(bounds.below) else []),
+                *(["nonsense"] if bounds.choices else []),
+                float("nan"),
+            ]
+        )
+    )
+    pair = "tuple" in str(get_type_hints(params)[field.name])
+    with pytest.raises(UsageError, match=field.name):
+        step(name, **{field.name: (wrong, wrong) if pair else wrong})
+
+
+@every_method
+def test_a_method_says_what_it_is(name: str) -> None:
+    method = methods.load(name)
+    summary = inspect.cleandoc(method.__doc__ or "").splitlines()[0]
+    assert summary.endswith(".")
+    assert method.PAPER
+    assert 0 <= method.PROB <= 1
+    assert all(bounds_of(field).help.endswith(".") for field in dataclasses.fields(method.Params))
+
+
+GOLDEN = {
+    "cutmix": "337d197b6ea1769c2076aa9d0aabfd77a9fd9af6edfe8a93bdce616fc23e7834",
+}
+
+
+@every_method
+def test_the_draws_are_those_of_the_committed_hash(name: str) -> None:
+    """A dependency that changes the draws fails here: outputs would no longer be reproducible."""
+    plan = plan_of(step(name), (32, 48, 3), n=3000, block_rows=512, seed=20)
+    digest = hashlib.sha256()
+    for number in range(plan.blocks):
+        block = plan.draw(0, number)
+        for values_ in (block.src, block.weight, *block.columns.values()):
+            digest.update(
+                np.ascontiguousarray(values_).astype(values_.dtype.newbyteorder("<")).tobytes()
+            )
+    assert digest.hexdigest() == GOLDEN.get(name, "not committed: add it to GOLDEN")
