@@ -1,0 +1,37 @@
+"""What a result depends on: the machine, its state, and the versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from augtool import machine, versions
+
+_PEERS = ("torch", "torchvision")
+
+
+def describe() -> dict[str, Any]:
+    """The processor, cores and memory that may be used, the system, and the load right now."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": machine.processors(),
+        "free_memory_gb": round(machine.free_memory() / 1e9, 1),
+        "system": platform.platform(),
+        "load": [round(value, 2) for value in os.getloadavg()],
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Of Python, of augtool and what it stands on, and of the peers."""
+    known = versions.report()
+    packages = {name: known[name] for name in known if name not in ("system", "machine")}
+    return {**packages, **{name: versions.of(name) for name in _PEERS}}
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""What augtool is raced against: programs of their own, that time their own pass."""
