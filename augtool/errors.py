@@ -4,8 +4,7 @@ Every error is one line that says what is wrong, where, and what to do next::
 
     AugtoolError                 exit 1  something failed
     ├── UsageError               exit 2  the request cannot be met as it was made
-    │   ├── OutputExists         exit 2  the output is there already, or belongs to another run
-    │   └── MissingExtra         exit 2  an optional dependency is not installed
+    │   └── OutputExists         exit 2  the output is there already, or belongs to another run
     ├── SourceError              exit 1  the input cannot be used
     │   ├── BrokenInput          exit 1  one row of the input cannot be read
     │   └── InputChanged         exit 1  the input is no longer what it was when the run began
@@ -32,10 +31,6 @@ class UsageError(AugtoolError):
 
 class OutputExists(UsageError):
     """The output is there already, or another run is writing it."""
-
-
-class MissingExtra(UsageError):
-    """An optional dependency is needed and not installed."""
 
 
 class SourceError(AugtoolError):

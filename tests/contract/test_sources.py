@@ -1,0 +1,137 @@
+"""What every source promises, checked on every source that is found."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from augtool import _modules
+from augtool.errors import UsageError
+from augtool.recipe import Reading
+from augtool.sources import open_source
+from augtool.sources._contract import Source
+
+N, SHAPE = 23, (9, 14, 3)
+
+
+def folder(path: Path) -> str:
+    from PIL import Image
+
+    for row in range(N):
+        file = path / "pictures" / f"class{row * 3 // N}" / f"{row:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full(SHAPE, row, np.uint8)).save(file)
+    return str(path / "pictures")
+
+
+def hdf5(path: Path) -> str:
+    with h5py.File(path / "arrays.h5", "w") as file:
+        file["images"] = np.arange(N, dtype=np.uint8)[:, None, None, None] * np.ones(
+            SHAPE, np.uint8
+        )
+        file["labels"] = np.arange(N) * 3 // N
+    return str(path / "arrays.h5")
+
+
+def sample(_path: Path) -> str:
+    return f"sample:?n={N}&size={SHAPE[0]}x{SHAPE[1]}&classes=3"
+
+
+MAKERS: dict[str, Callable[[Path], str]] = {"folder": folder, "hdf5": hdf5, "sample": sample}
+every_source = pytest.mark.parametrize("name", _modules.names("sources"))
+
+
+def opened(name: str, path: Path, scratch: str = "scratch") -> Source:
+    (path / scratch).mkdir()
+    return open_source(MAKERS[name](path), Reading(), path / scratch)
+
+
+@every_source
+def test_a_source_knows_its_rows_shape_dtype_and_targets(name: str, tmp_path: Path) -> None:
+    source = opened(name, tmp_path)
+    assert (source.n, source.shape, source.dtype) == (N, SHAPE, np.uint8)
+    (target,) = source.targets
+    assert target.kind == "classes"
+    assert target.width == 3
+    assert np.array_equal(np.bincount(target.values), np.bincount(np.arange(N) * 3 // N))
+    assert source.notes.warnings == ()
+    assert not source.notes.left_out
+
+
+@every_source
+def test_rows_are_read_in_any_order_and_number(name: str, tmp_path: Path) -> None:
+    source = opened(name, tmp_path)
+    whole = np.empty((N, *SHAPE), np.uint8)
+    source.read(np.arange(N), whole)
+    rows = np.array([5, 22, 0, 5, 21, 7])
+    some = np.empty((len(rows), *SHAPE), np.uint8)
+    source.read(rows, some)
+    assert np.array_equal(some, whole[rows])
+    source.read(np.array([], np.int64), np.empty((0, *SHAPE), np.uint8))
+    assert all(np.array_equal(source.image(row), whole[row]) for row in rows)
+
+
+@every_source
+def test_the_array_of_a_source_is_what_it_reads_and_cannot_be_written(
+    name: str, tmp_path: Path
+) -> None:
+    source = opened(name, tmp_path)
+    whole = np.empty((N, *SHAPE), np.uint8)
+    source.read(np.arange(N), whole)
+    if source.pixels is None:
+        assert source.nbytes >= 0
+    else:
+        assert np.array_equal(source.pixels, whole)
+        assert not source.pixels.flags.writeable
+
+
+@every_source
+def test_a_source_is_small_and_whole_after_pickling(name: str, tmp_path: Path) -> None:
+    source = opened(name, tmp_path)
+    data = pickle.dumps(source)
+    assert len(data) < 4000
+    again = pickle.loads(data)
+    one, other = np.empty((2, N, *SHAPE), np.uint8)
+    source.read(np.arange(N), one)
+    again.read(np.arange(N), other)
+    assert np.array_equal(one, other)
+    assert np.array_equal(again.targets[0].values, source.targets[0].values)
+
+
+@every_source
+def test_the_fingerprint_is_of_the_content_not_of_the_place(name: str, tmp_path: Path) -> None:
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+    here, there = (opened(name, tmp_path / place) for place in ("here", "there"))
+    assert here.fingerprint == there.fingerprint
+    assert len(here.fingerprint) == 64
+
+
+@every_source
+def test_every_row_has_a_name_of_one_line(name: str, tmp_path: Path) -> None:
+    source = opened(name, tmp_path)
+    names = [source.name(row) for row in range(N)]
+    assert len(set(names)) == N
+    assert all(one.isprintable() for one in names)
+
+
+@every_source
+def test_every_source_is_recognised_by_its_content_alone(name: str, tmp_path: Path) -> None:
+    spec = MAKERS[name](tmp_path)
+    sniffing = [
+        other for other in _modules.names("sources") if _modules.load("sources", other).sniff(spec)
+    ]
+    assert sniffing == [name]
+
+
+def test_what_is_no_source_is_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("not HDF5")
+    with pytest.raises(UsageError, match="no such file or folder"):
+        open_source(str(tmp_path / "missing"), Reading(), tmp_path)
+    with pytest.raises(UsageError, match="not an input"):
+        open_source(str(tmp_path / "text.h5"), Reading(), tmp_path)

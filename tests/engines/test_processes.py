@@ -1,0 +1,72 @@
+"""Worker processes: they start without the caller's main module and end with their parent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from augtool.engines.inline import InlineExecutor
+from augtool.engines.processes import ProcessExecutor
+from augtool.errors import WorkerDied
+from augtool.run import open_engine
+
+
+def test_engines_give_results_and_errors_alike() -> None:
+    with InlineExecutor() as inline, ProcessExecutor(1) as processes:
+        for engine in (inline, processes):
+            assert engine.submit(divmod, 7, 2).result() == (3, 1)
+            with pytest.raises(ZeroDivisionError):
+                engine.submit(divmod, 7, 0).result()
+
+
+def test_tasks_run_in_other_processes() -> None:
+    with ProcessExecutor(1) as engine:
+        assert engine.submit(os.getpid).result() != os.getpid()
+
+
+def test_a_worker_that_dies_is_an_error_at_once_and_leaves_no_other_behind() -> None:
+    with pytest.raises(WorkerDied, match="worker process died"), open_engine(2) as engine:
+        engine.submit(os._exit, 9).result()
+    with pytest.raises((BrokenProcessPool, RuntimeError)):
+        engine.submit(os.getpid).result()
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, signal\n"
+        "from augtool.engines.processes import ProcessExecutor\n"
+        "engine = ProcessExecutor(1)\n"
+        "print(engine.submit(os.getpid).result(), flush=True)\n"
+        "engine.submit(os.read, *os.pipe()[:1], 1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    # The worker inherits stdout, whose end comes only when the last process is gone: an orphan
+    # would keep this waiting until the timeout, which is an error.
+    done = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -9
+    assert int(done.stdout) != os.getpid()
+
+
+@pytest.mark.parametrize("how", ["file", "stdin"])
+def test_a_script_without_a_main_guard_runs_once(tmp_path: Path, how: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import augtool\n"
+        "print('started')\n"
+        "recipe = augtool.Recipe((augtool.step('cutmix'),), block_rows=64)\n"
+        "job = augtool.Job('sample:?n=200&size=8', 'o.h5', recipe, workers=2)\n"
+        "print(augtool.run(job).rows)\n"
+    )
+    arguments = [sys.executable, str(script) if how == "file" else "-"]
+    with script.open() as stdin:
+        done = subprocess.run(
+            arguments, stdin=stdin, cwd=tmp_path, capture_output=True, timeout=60, check=True
+        )
+    assert done.stdout.decode().split() == ["started", "200"]
+    assert done.stderr == b""

@@ -1,0 +1,73 @@
+"""Reading an output: a sequence of images and soft labels."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import augtool
+from augtool.errors import SourceError, UsageError
+
+
+@pytest.fixture(params=[None, "gzip"])
+def made(request: pytest.FixtureRequest, owners: Any, job: Any) -> str:
+    one = job(owners(n=70), compression=request.param)
+    augtool.run(one)
+    return str(one.output)
+
+
+def test_an_output_is_a_sequence_of_pairs(made: str) -> None:
+    with augtool.open(made) as output, h5py.File(made) as file:
+        assert len(output) == 70
+        image, label = output[-1]
+        assert np.array_equal(image, file["images"][-1])
+        assert np.array_equal(label, file["labels"][-1])
+        images, labels = output[10:20]
+        assert np.array_equal(images, file["images"][10:20])
+        assert np.array_equal(labels, file["labels"][10:20])
+        assert sum(1 for _ in output) == 70
+        with pytest.raises(IndexError, match="70"):
+            output[70]
+
+
+def test_it_has_every_field_and_its_recipe(made: str) -> None:
+    with augtool.open(made) as output:
+        assert output.fields[:2] == ("images", "labels")
+        assert {"label", "src", "weight", "cutmix_box", "cutmix_lam"} < set(output.fields)
+        assert output.field("src").shape == (70, 2)
+        assert output.recipe.steps[0].method == "cutmix"
+        assert output.class_names is None
+        with pytest.raises(KeyError):
+            output.field("nonsense")
+
+
+def test_it_survives_pickling_and_other_processes(made: str) -> None:
+    output = augtool.open(made)
+    first = output[0][0]
+    assert np.array_equal(pickle.loads(pickle.dumps(output))[0][0], first)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert np.array_equal(pool.apply(output.__getitem__, (0,))[0], first)
+
+
+def test_class_names_come_along(job: Any) -> None:
+    one = job("sample:?n=40&size=8&classes=3")
+    augtool.run(one)
+    assert augtool.open(one.output).class_names == ("circle", "square", "triangle")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        augtool.open(tmp_path / "missing.h5")
+    (tmp_path / "text.h5").write_text("hello")
+    with pytest.raises(SourceError, match="cannot be read"):
+        augtool.open(tmp_path / "text.h5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["images"] = [1]
+    with pytest.raises(SourceError, match="not made by augtool"):
+        augtool.open(tmp_path / "other.h5")
