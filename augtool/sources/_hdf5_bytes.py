@@ -5,12 +5,10 @@ Imports h5py, so it is imported in the child process only.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,15 +16,16 @@ import h5py
 import numpy as np
 
 from augtool.errors import SourceError
+from augtool.isolate import limited
 from augtool.sources._hdf5_find import Ask
 from augtool.sources.hdf5 import Extent
 
-if sys.platform != "win32":
-    import resource
+CPU_SECONDS = 30
+"""A step that takes longer than this is a loop that the library does not leave."""
 
 _MOST_CHUNK_BYTES = 1 << 30
 _PIECE_BYTES = 4 << 20
-_SPARE_BYTES = 1 << 30
+SPARE_BYTES = 1 << 30
 
 
 def extent_of(ask: Ask, dataset: h5py.Dataset, scratch_name: str) -> Extent:
@@ -63,8 +62,8 @@ def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
     extent = Extent(path, 0, dataset.shape, dtype.str)
     _reserve(ask, dataset, extent)
     out = np.memmap(path, dtype, "r+", shape=dataset.shape)
-    with memory_capped(memory_for_chunks(dataset)):
-        for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
+    for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
+        with limited(memory_for_chunks(dataset), CPU_SECONDS):
             out[piece] = dataset[piece]
     out.flush()
     return extent
@@ -84,7 +83,7 @@ def _chunk_bytes(dataset: h5py.Dataset) -> int:
 
 def memory_for_chunks(dataset: h5py.Dataset) -> int:
     """A chunk as it is stored, as it is unpacked, and in our hands, with room to spare."""
-    return 4 * _chunk_bytes(dataset) + _SPARE_BYTES
+    return 4 * _chunk_bytes(dataset) + SPARE_BYTES
 
 
 def _reserve(ask: Ask, dataset: h5py.Dataset, extent: Extent) -> None:
@@ -129,22 +128,3 @@ def gaps(ask: Ask, images: h5py.Dataset) -> tuple[str, ...]:
         f"{ask.where(images)}: {chunks - written} of {chunks} chunks were never written; "
         "their pixels have the fill value.",
     )
-
-
-@contextlib.contextmanager
-def memory_capped(more: int) -> Iterator[None]:
-    """Let this process allocate ``more`` bytes and no further: a chunk may hold far more than it
-    declares, and unpacking it must fail before the machine is short of memory."""
-    if sys.platform != "linux":
-        yield
-        return
-    pages = int(Path("/proc/self/statm").read_text().split()[5])
-    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    cap = pages * resource.getpagesize() + more
-    unlimited = resource.RLIM_INFINITY
-    if all(limit == unlimited or cap < limit for limit in (before, hard)):
-        resource.setrlimit(resource.RLIMIT_DATA, (cap, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))

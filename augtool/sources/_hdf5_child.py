@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
+from augtool.isolate import limited
 from augtool.recipe import Layout, Reading
 from augtool.sources._hdf5_bytes import (
+    CPU_SECONDS,
+    SPARE_BYTES,
     check_chunks,
     extent_of,
     gaps,
-    memory_capped,
     memory_for_chunks,
 )
 from augtool.sources._hdf5_find import (
@@ -56,7 +58,9 @@ def found(spec: str, reading: Reading, scratch: Path) -> Found:
 
 
 def _found(ask: Ask) -> Found:
-    images, labels = chosen(ask)
+    with limited(SPARE_BYTES, CPU_SECONDS):
+        images, labels = chosen(ask)
+        names, num_classes = _class_names(ask.file, labels), _num_classes(ask.file)
     _check_pixels(ask, images)
     layout = _layout(ask, images)
     if len(images) != len(labels):
@@ -65,10 +69,7 @@ def _found(ask: Ask) -> Found:
             "choose data sets of one length with --image-key and --label-key"
         )
     array = _label_array(ask, labels)
-    names = _class_names(ask.file, labels)
-    target, warnings = target_of(
-        array, ask.reading, ask.where(labels), names, _num_classes(ask.file)
-    )
+    target, warnings = target_of(array, ask.reading, ask.where(labels), names, num_classes)
     kept = stored(target, ask.scratch / "labels.npy")
     warnings += gaps(ask, images)
     extent = extent_of(ask, images, "images.raw")
@@ -80,8 +81,8 @@ def _complaint(spec: str, scratch: Path, error: BaseException) -> str:
     detail = printable(" ".join(str(error).split()))
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return f"{scratch}: cannot be written; make room there ({detail})"
-    if isinstance(error, MemoryError) or "memory" in detail:
-        return f"{spec}: unpacks to more memory than its chunks declare; not to be trusted"
+    if isinstance(error, MemoryError):
+        return f"{spec}: needs more memory than its size accounts for; it may be damaged ({detail})"
     if "truncated file" in detail:
         return f"{spec}: the HDF5 file is truncated; copy it again ({detail})"
     if "lock" in detail:
@@ -112,7 +113,8 @@ def _label_array(ask: Ask, labels: h5py.Dataset) -> npt.NDArray[Any]:
     kind = type_name(labels)
     if kind == "strings":
         check_chunks(ask, labels)
-        with memory_capped(1024 * labels.size + memory_for_chunks(labels)):
+        memory = 1024 * labels.size + memory_for_chunks(labels)
+        with limited(memory, CPU_SECONDS + labels.size // 10_000):
             return np.asarray(labels[()])
     if kind in ("objects", "compound") or " " in kind:
         raise UsageError(

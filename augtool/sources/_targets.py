@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,12 @@ def target_of(
     if reading.target == "vector":
         return _vector("values", labels, known), ()
     if flat is None and reading.target == "classes":
-        return _classes(_ids_of_one_hot(labels, where), known)
+        one_hot = _vector("soft", labels, known)
+        ids = _ids_of_one_hot(labels, where)
+        return replace(one_hot, kind="classes", values=ids), known.complaints(one_hot.width)
     if flat is None:
-        return _vector(_kind_of(labels, where), labels, known), known.complaints(labels.shape[1])
+        vector = _vector(_kind_of(labels, where), labels, known)
+        return vector, known.complaints(vector.width)
     if flat.dtype.kind == "f" and reading.target != "classes":
         return _vector("values", flat, known), _looks_like_ids(flat, where)
     return _classes(flat, known)

@@ -79,7 +79,7 @@ def sniff(spec: str) -> bool:
     return False
 
 
-def open(spec: str, reading: Reading, scratch: Path) -> Source:  # noqa: A001 (the contract)
+def open(spec: str, reading: Reading, scratch: Path) -> Source:
     """The images and labels of the HDF5 file ``spec``.
 
     Data sets are found by their usual names, or by ``reading.image_key`` and ``label_key``. Arrays
@@ -104,7 +104,7 @@ def open(spec: str, reading: Reading, scratch: Path) -> Source:  # noqa: A001 (t
 
 
 def _found_in_child(spec: str, reading: Reading, scratch: Path) -> Found:
-    from augtool.sources import _hdf5_child  # noqa: PLC0415 (h5py is for the child only)
+    from augtool.sources import _hdf5_child
 
     return _hdf5_child.found(spec, reading, scratch)
 
