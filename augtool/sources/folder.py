@@ -66,6 +66,10 @@ class FolderSource:
         """The fields alone: what was mapped here is mapped again elsewhere."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
+    def sizes_error(self) -> UsageError:
+        """Why ``shape`` is None. Reads every header."""
+        return sizes_error(self)
+
     def name(self, row: int) -> str:
         relative, _, _ = next(self.listing.files(np.array([row])))
         return _listing.shown(relative)
