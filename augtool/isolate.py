@@ -56,9 +56,10 @@ def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
             child.start()
         try:
             answer = _received(reader, child.sentinel)
+        except BaseException:  # Ctrl-C too: nothing that was started is left running
+            child.kill()
+            raise
         finally:
-            if sys.exc_info()[0] is not None:
-                child.kill()
             child.join()
     if answer is None:
         raise SourceError(_obituary(str(args[0]) if args else "the input", child.exitcode or 0))

@@ -38,7 +38,7 @@ def extent_of(ask: Ask, dataset: h5py.Dataset, scratch_name: str) -> Extent:
     if not _is_plain(dataset):
         return _unpacked(ask, dataset, ask.scratch / scratch_name)
     offset = dataset.id.get_offset()
-    extent = Extent(Path(ask.spec), offset, dataset.shape, dataset.dtype.str)
+    extent = Extent(Path(ask.spec).absolute(), offset, dataset.shape, dataset.dtype.str)
     file_bytes = Path(ask.spec).stat().st_size
     if offset + extent.nbytes > file_bytes:
         raise SourceError(

@@ -51,7 +51,9 @@ def found(spec: str, reading: Reading, scratch: Path) -> Found:
     ``scratch``. Raises `UsageError` when data sets are not found or not understood, `SourceError`
     when the file is damaged or not to be trusted."""
     try:
-        with h5py.File(spec, "r", locking="best-effort") as file:
+        with limited(SPARE_BYTES, CPU_SECONDS):
+            file = h5py.File(spec, "r", locking="best-effort")
+        with file:
             return _found(Ask(spec, file, reading, scratch))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise SourceError(_complaint(spec, scratch, error)) from error
@@ -61,6 +63,7 @@ def _found(ask: Ask) -> Found:
     with limited(SPARE_BYTES, CPU_SECONDS):
         images, labels = chosen(ask)
         names, num_classes = _class_names(ask.file, labels), _num_classes(ask.file)
+        stored_bytes, holes = images.id.get_storage_size(), gaps(ask, images)
     _check_pixels(ask, images)
     layout = _layout(ask, images)
     if len(images) != len(labels):
@@ -71,9 +74,8 @@ def _found(ask: Ask) -> Found:
     array = _label_array(ask, labels)
     target, warnings = target_of(array, ask.reading, ask.where(labels), names, num_classes)
     kept = stored(target, ask.scratch / "labels.npy")
-    warnings += gaps(ask, images)
     extent = extent_of(ask, images, "images.raw")
-    return Found(extent, layout, kept, images.id.get_storage_size(), warnings)
+    return Found(extent, layout, kept, stored_bytes, warnings + holes)
 
 
 def _complaint(spec: str, scratch: Path, error: BaseException) -> str:
@@ -116,7 +118,7 @@ def _label_array(ask: Ask, labels: h5py.Dataset) -> npt.NDArray[Any]:
         memory = 1024 * labels.size + memory_for_chunks(labels)
         with limited(memory, CPU_SECONDS + labels.size // 10_000):
             return np.asarray(labels[()])
-    if kind in ("objects", "compound") or " " in kind:
+    if kind.rstrip("0123456789") not in ("bool", "int", "uint", "float"):
         raise UsageError(
             f"{ask.where(labels)} is {kind}; labels are numbers or strings: "
             "choose others with --label-key"

@@ -31,7 +31,7 @@ _USUAL_NAMES: dict[str, tuple[str, ...]] = {
 }
 _PARTNER_WORDS = {"images": "labels", "image": "label", "x": "y", "data": "labels"}
 
-_MOST_OBJECTS = 100_000
+_MOST_OBJECTS = 20_000
 _MOST_SOFT_LINKS = 32
 
 
@@ -87,9 +87,10 @@ def _usual_pair(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset | None]:
     """The only image data set with a usual name in the groups nearest to the root, and its labels
     where they have a usual name too."""
     pairs = _usual_pairs(ask)
-    labelled = [pair for pair in pairs if pair[1] is not None]
-    depths = [image.count("/") for image, _ in (labelled or pairs)]
-    nearest = [pair for pair in (labelled or pairs) if pair[0].count("/") == min(depths)]
+    if ask.reading.label_key is None:
+        pairs = [pair for pair in pairs if pair[1] is not None] or pairs
+    depths = [image.count("/") for image, _ in pairs]
+    nearest = [pair for pair in pairs if pair[0].count("/") == min(depths)]
     chosen = {followed(ask.file, image): (image, label) for image, label in nearest}
     if len(chosen) != 1:
         reason = "more than one image data set" if chosen else "no image data set with a usual name"
@@ -100,48 +101,51 @@ def _usual_pair(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset | None]:
 
 def _usual_pairs(ask: Ask) -> list[tuple[str, str | None]]:
     """The paths of image data sets with usual names, and of the labels beside them."""
-    paths = [path for path, _ in _walk(ask.file)]
-    pairs = []
-    for path in paths:
-        group, _, name = path.rpartition("/")
-        label_names = _USUAL_NAMES.get(name.lower())
-        if label_names is not None:
-            pairs.append((path, _first_beside(paths, group, label_names)))
-    return pairs
+    groups: dict[str, list[str]] = {}
+    for path, _ in _walk(ask.file):
+        groups.setdefault(path.rpartition("/")[0], []).append(path)
+    return [
+        (path, _first_of(_USUAL_NAMES[_last_name(path)], paths))
+        for paths in groups.values()
+        for path in paths
+        if _last_name(path) in _USUAL_NAMES
+    ]
 
 
 def _usual_labels(ask: Ask, images: h5py.Dataset) -> h5py.Dataset:
     """The labels beside ``images``: train_labels beside train_images, else a usual name."""
-    group, _, name = images.name.lstrip("/").rpartition("/")
-    words = name.lower().split("_")
+    group = images.name.strip("/").rpartition("/")[0]
+    words = _last_name(images.name).split("_")
     partner = "_".join(_PARTNER_WORDS.get(word, word) for word in words)
     usual = [label for labels in _USUAL_NAMES.values() for label in labels]
     names = [name for name in (partner, *usual) if name not in words]
-    path = _first_beside([path for path, _ in _walk(ask.file)], group, names)
+    beside = [path for path, _ in _walk(ask.file) if path.rpartition("/")[0] == group]
+    path = _first_of(names, beside)
     if path is None:
         raise UsageError(f"{ask.where(images)}: no labels beside it; {_listing(ask)}")
     return _by_key(ask, path)
 
 
-def _first_beside(paths: list[str], group: str, names: Iterable[str]) -> str | None:
-    """The path in ``group`` with the first of ``names`` that is there, in any case."""
-    beside = {path.rpartition("/")[2].lower(): path for path in paths if _parent(path) == group}
-    return next((beside[name] for name in names if name in beside), None)
+def _first_of(names: Iterable[str], paths: list[str]) -> str | None:
+    """The path that ends in the first of ``names`` that is there."""
+    by_name = {_last_name(path): path for path in paths}
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
+def _last_name(path: str) -> str:
+    return path.rpartition("/")[2].lower()
 
 
 def _walk(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset | Refused]]:
-    """Every data set with its path, those near the root first; each group is entered once."""
-    waiting = deque([("", file)])
-    entered = {file.id}
-    for _ in range(_MOST_OBJECTS):
-        if not waiting:
-            return
+    """Data sets with their paths, those near the root first; each group is entered once.
+
+    A file of very many objects is not seen to its end: what has a usual name lies near the root.
+    """
+    waiting, entered, left = deque([("", file)]), {file.id}, _MOST_OBJECTS
+    while waiting and left > 0:
         path, group = waiting.popleft()
-        for name in itertools.islice(group, _MOST_OBJECTS):
+        for name in itertools.islice(group, left):
+            left -= 1
             item_path = f"{path}/{name}".lstrip("/")
             item = followed(group, name, file)
             if isinstance(item, h5py.Dataset | Refused):
@@ -211,7 +215,7 @@ def _listing(ask: Ask, most: int = 12) -> str:
     """What there is to choose from."""
     lines = [f"{printable(path)} {_described(item)}" for path, item in _walk(ask.file)]
     if not lines:
-        return "the file holds no data sets"
+        return "there are none near its root; name yours with --image-key and --label-key"
     more = f" and {len(lines) - most} more" if len(lines) > most else ""
     return (
         f"the file holds {', '.join(lines[:most])}{more}; choose with --image-key and --label-key"
@@ -220,7 +224,7 @@ def _listing(ask: Ask, most: int = 12) -> str:
 
 def _described(item: h5py.Dataset | Refused) -> str:
     if isinstance(item, Refused):
-        return "(a link out of the file)"
+        return "(a link that is not followed)"
     return f"{shown_shape(item.shape or ())} {type_name(item)}"
 
 

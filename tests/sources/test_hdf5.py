@@ -250,6 +250,19 @@ def test_groups_that_lead_in_a_circle_end(made, opened, refusal) -> None:
     assert opened(spec, image_key="a/again/again/images", label_key="a/labels").n == N
 
 
+def test_a_group_for_each_image_is_refused_in_time(made, refusal) -> None:
+    spec = made({})
+    with h5py.File(spec, "a") as file:
+        for number in range(500):
+            file[f"{number}/image"], file[f"{number}/label"] = np.zeros((H, W), np.uint8), 1
+    assert "more than one image data set" in refusal(UsageError, spec)
+
+
+def test_a_given_label_data_set_does_not_change_where_images_are_found(made, opened) -> None:
+    sets = {"images": images(), "kind": LABELS, "more/x": images() + 1, "more/y": LABELS}
+    assert (all_rows(opened(made(sets), label_key="kind")) == images()).all()
+
+
 # Layouts and dtypes
 
 
@@ -491,9 +504,12 @@ def test_the_fingerprint_is_of_shape_dtype_and_targets_alone(made, opened) -> No
 
 
 @pytest.mark.parametrize("change", ["touch", "truncate", "remove"])
-def test_a_file_that_changes_is_noticed(made, opened, change: str) -> None:
+def test_a_file_that_changes_is_noticed(
+    made, opened, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
     spec = made({"images": images(), "labels": LABELS})
-    source = opened(spec)
+    monkeypatch.chdir(Path(spec).parent)
+    source = opened("data.h5")
     all_rows(source)
     if change == "touch":
         os.utime(spec, (1, 1))
@@ -546,6 +562,18 @@ def test_data_that_were_never_written_are_refused(made, refusal) -> None:
     assert "images was made and never written" in refusal(SourceError, spec)
     message = refusal(SourceError, spec, image_key="x", label_key="labels")
     assert "x was made and never written" in message
+
+
+def test_data_that_end_behind_the_file_are_refused(made, scratch: Path) -> None:
+    spec = made({"labels": LABELS, "images": images()})
+    with h5py.File(spec) as file:
+        offset = file["images"].id.get_offset()
+        os.truncate(spec, offset + 100)
+        ask = _hdf5_find.Ask(spec, file, Reading(), scratch)
+        with pytest.raises(SourceError) as caught:
+            _hdf5_bytes.extent_of(ask, file["images"], "images.raw")
+    end = offset + images().nbytes
+    assert f"images ends at byte {end} and the file at byte {offset + 100}" in str(caught.value)
 
 
 def test_missing_chunks_are_warned_about(made, opened) -> None:
