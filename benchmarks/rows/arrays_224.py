@@ -7,4 +7,4 @@ from benchmarks.rows import _arrays
 
 
 def race(setting: Setting) -> Race:
-    return _arrays.race(setting, setting.number(8_000, quick=1_000), side=224)
+    return _arrays.race(setting, setting.number(8_000, quick=2_000), side=224)
