@@ -6,14 +6,17 @@ Both are counter-based: any block of any copy can be drawn alone, in any process
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+_Words = npt.NDArray[np.uint64]
+
 _MASK = (1 << 64) - 1
-_ROUNDS = 6
+_ROUNDS = 4
 
 
 def stream(seed: int, step: str, column: str, copy: int, block: int) -> np.random.Generator:
@@ -31,9 +34,9 @@ def stream(seed: int, step: str, column: str, copy: int, block: int) -> np.rando
 class Shuffle:
     """A keyed bijection on 0 … n−1, evaluated where needed.
 
-    A Feistel network over the smallest power of two that holds n, walked until it falls inside n
-    (cycle walking; Black and Rogaway, CT-RSA 2002). Integer arithmetic only, so the same
-    everywhere. ``rows`` and ``positions`` are inverse to each other.
+    A Feistel network on the smallest near-square grid that holds n, walked until it falls inside n
+    (Black and Rogaway, Ciphers with Arbitrary Finite Domains, CT-RSA 2002). Integer arithmetic
+    only, so the same everywhere. ``rows`` and ``positions`` are inverse to each other.
     """
 
     n: int
@@ -41,9 +44,9 @@ class Shuffle:
 
     @classmethod
     def keyed(cls, n: int, seed: int, group: int) -> Shuffle:
-        """The shuffle of ``n`` rows for a seed and a group of copies."""
-        material = _digest(seed, "blocks", str(group)) + _digest(seed, "blocks+", str(group))
-        return cls(n, tuple(int(key) for key in np.frombuffer(material, dtype="<u8")[:_ROUNDS]))
+        """The shuffle of ``n`` rows (1 … 2⁶²) for a seed and a group of copies."""
+        material = np.frombuffer(_digest(seed, "blocks", str(group)), dtype="<u8")
+        return cls(n, tuple(int(key) for key in material[:_ROUNDS]))
 
     def rows(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """(m,) positions in the shuffled order -> (m,) rows."""
@@ -53,10 +56,13 @@ class Shuffle:
         """(m,) rows -> (m,) positions in the shuffled order."""
         return self._walk(rows, self._back)
 
+    @property
+    def _sides(self) -> tuple[int, int]:
+        height = math.isqrt(self.n - 1) + 1
+        return height, -(-self.n // height)
+
     def _walk(
-        self,
-        values: npt.NDArray[np.int64],
-        network: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.uint64]],
+        self, values: npt.NDArray[np.int64], network: Callable[[_Words], _Words]
     ) -> npt.NDArray[np.int64]:
         result = network(values.astype(np.uint64))
         outside = np.flatnonzero(result >= self.n)
@@ -66,46 +72,33 @@ class Shuffle:
             outside = outside[again >= self.n]
         return result.astype(np.int64)
 
-    def _forth(self, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        high, low, widths = self._halves(values)
+    def _forth(self, values: _Words) -> _Words:
+        sides = self._sides
+        halves = list(np.divmod(values, np.uint64(sides[1])))
         for number, key in enumerate(self.keys):
-            width = widths[number % 2]
-            high, low = low, high ^ _mixed(low, key, width)
-        return self._joined(high, low, widths)
+            turn = number % 2
+            halves[turn] += _mixed(halves[1 - turn], key, sides[turn])
+            halves[turn] -= (halves[turn] >= sides[turn]) * np.uint64(sides[turn])
+        return halves[0] * np.uint64(sides[1]) + halves[1]
 
-    def _back(self, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        high, low, widths = self._halves(values)
+    def _back(self, values: _Words) -> _Words:
+        sides = self._sides
+        halves = list(np.divmod(values, np.uint64(sides[1])))
         for number, key in reversed(list(enumerate(self.keys))):
-            width = widths[number % 2]
-            high, low = low ^ _mixed(high, key, width), high
-        return self._joined(high, low, widths)
-
-    def _halves(
-        self, values: npt.NDArray[np.uint64]
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], tuple[int, int]]:
-        """High half, low half, and their widths in bits; the rounds are even in number, so the
-        halves are back in their places at the end."""
-        bits = max((self.n - 1).bit_length(), 2)
-        widths = (bits // 2, bits - bits // 2)
-        low_mask = np.uint64((1 << widths[1]) - 1)
-        return values >> np.uint64(widths[1]), values & low_mask, widths
-
-    @staticmethod
-    def _joined(
-        high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64], widths: tuple[int, int]
-    ) -> npt.NDArray[np.uint64]:
-        return (high << np.uint64(widths[1])) | low
+            turn = number % 2
+            halves[turn] += sides[turn] - _mixed(halves[1 - turn], key, sides[turn])
+            halves[turn] -= (halves[turn] >= sides[turn]) * np.uint64(sides[turn])
+        return halves[0] * np.uint64(sides[1]) + halves[1]
 
 
-def _mixed(values: npt.NDArray[np.uint64], key: int, width: int) -> npt.NDArray[np.uint64]:
-    """``width`` well-mixed bits of (values, key): the finaliser of splitmix64."""
+def _mixed(values: _Words, key: int, below: int) -> _Words:
+    """A number in 0 … below−1 for each of (values, key): the finaliser of splitmix64, scaled."""
     mixed = values + np.uint64(key)
     mixed ^= mixed >> np.uint64(30)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(27)
     mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed >> np.uint64(64 - width)
+    return ((mixed >> np.uint64(32)) * np.uint64(below)) >> np.uint64(32)
 
 
 def _digest(seed: int, *words: str) -> bytes:

@@ -92,7 +92,9 @@ def draw(
         # int(L·√(1−λ)) with the stored, rounded λ, so that box and record agree.
         size = (sides * np.sqrt(1 - lam.astype(np.float64))[:, None]).astype(np.int64)
     if params.box_sampler == "clip":
-        start = streams("centre").integers(0, sides, (rows, 2)) - size // 2
+        centre = streams("centre")
+        at = [centre.integers(0, side, rows) for side in sides]
+        start = np.stack(at, axis=1) - size // 2
     else:
         start = streams("corner").integers(0, sides - size, (rows, 2), endpoint=True)
     box = np.concatenate([np.maximum(start, 0), np.minimum(start + size, sides)], axis=1)
@@ -102,6 +104,8 @@ def draw(
 def _lam(params: Params, rows: int, streams: Streams) -> npt.NDArray[np.float32]:
     if params.alpha is None:
         return np.full(rows, params.lam, np.float32)
+    if params.alpha == 1:  # Beta(1, 1) is uniform, and ten times as fast drawn so
+        return streams("lam").random(rows).astype(np.float32)
     return streams("lam").beta(params.alpha, params.alpha, rows).astype(np.float32)
 
 

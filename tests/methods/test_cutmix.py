@@ -63,9 +63,17 @@ def test_pixels_are_pasted_half_the_time_in_the_centre_and_an_eighth_in_the_corn
     def pasted(y: int, x: int) -> float:
         return float(((y0 <= y) & (y < y1) & (x0 <= x) & (x < x1)).mean())
 
-    assert abs(pasted(32, 32) - 0.480) < 0.01
-    assert abs(pasted(0, 32) - 0.25) < 0.015
-    assert abs(pasted(0, 0) - 0.125) < 0.015
+    def expected(y: int, x: int) -> float:
+        sides = (64 * np.sqrt(1 - (np.arange(20_000) + 0.5) / 20_000)).astype(int)
+        covers = [
+            [sum(c - s // 2 <= at < c - s // 2 + s for c in range(64)) / 64 for s in range(65)]
+            for at in (y, x)
+        ]
+        return float(np.mean(np.array(covers[0])[sides] * np.array(covers[1])[sides]))
+
+    for place, limit in (((32, 32), 1 / 2), ((0, 32), 1 / 4), ((0, 0), 1 / 8)):
+        assert abs(pasted(*place) - expected(*place)) < 0.005
+        assert abs(expected(*place) - limit) < 0.012
 
 
 @pytest.mark.parametrize("sampler", ["clip", "inside"])
