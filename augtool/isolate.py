@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # Windows has no forkserver to import
 
 if sys.platform != "win32":
     import resource
+    from multiprocessing import resource_tracker
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +39,7 @@ _CAUSES = {
 }
 
 _start_lock = threading.RLock()
+_server_ready = threading.Event()
 
 
 def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -48,7 +50,8 @@ def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     `SourceError` when the child dies before it answers; the first argument then stands in the
     message as what was being read.
     """
-    context = process_context()
+    # A fork server that is still importing the kernels would keep this waiting.
+    context = process_context() if _server_ready.is_set() else multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)
     child = context.Process(target=_answer, args=(writer, function, args, kwargs), daemon=True)
     with reader:
@@ -76,19 +79,39 @@ def process_context() -> ForkServerContext | SpawnContext:
     return multiprocessing.get_context("spawn")
 
 
+def server_is_ready() -> None:
+    """Say that the fork server has started a process, so that `isolated` starts its own there."""
+    _server_ready.set()
+
+
 @contextlib.contextmanager
 def bare_main() -> Iterator[None]:
-    """Processes started inside do not import the caller's main module.
+    """Processes started inside do not import the caller's main module, and leave Ctrl-C to it.
 
-    So a script needs no ``__main__`` guard, and a notebook's cells are not looked for.
+    So a script needs no ``__main__`` guard, and a notebook's cells are not looked for. Ctrl-C
+    reaches the whole process group: one that is still importing would print a traceback.
     """
-    with _start_lock:
+    with _start_lock, _interrupts_blocked():
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:
             yield
         finally:
             sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Have processes started inside inherit that SIGINT waits; here it comes a moment later."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # started by the fork server it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -10,15 +10,19 @@ import h5py
 import numpy as np
 import pytest
 
+from augtool import worker
 from augtool.engines.processes import warm_up
 from augtool.job import Job
 from augtool.recipe import Reading, Recipe, step
+from augtool.run import open_engine
 
 
 @pytest.fixture(scope="session", autouse=True)
 def fork_server() -> None:
     """Start the fork server with the kernels in it, as the command line does."""
     warm_up()
+    with open_engine(1) as engine:
+        engine.submit(worker.ready).result()
 
 
 @pytest.fixture
