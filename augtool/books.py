@@ -38,8 +38,12 @@ class Books:
         """What the workers need to know."""
         return self.folder / "context"
 
-    def publish(self) -> None:
-        """Give the finished output its name: flush, rename, flush the folder."""
+    def publish(self, overwrite: bool = False) -> None:
+        """Give the finished output its name: flush, rename, flush the folder.
+
+        Raises `OutputExists` when, without ``overwrite``, a file of that name has come meanwhile.
+        """
+        check_free(self.output, overwrite)
         try:
             flush(self.unfinished)
             self.unfinished.replace(self.output)
@@ -47,6 +51,24 @@ class Books:
                 flush(self.output.parent)
         except OSError as error:
             raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
+
+
+def check_place(output: Path, spec: str) -> None:
+    """Raise `UsageError` when ``output`` is the input ``spec`` or inside it, or in no folder."""
+    source = Path(spec)
+    if spec and source.exists():
+        resolved, inside = source.resolve(), output.absolute().resolve()
+        if inside == resolved or resolved in inside.parents:
+            raise UsageError(f"{output}: is the input or inside it; choose another --out")
+    if output.is_dir():
+        raise UsageError(f"{output}: is a folder; give a file name such as {output / 'mixed.h5'}")
+    _check_folder(output)
+
+
+def check_free(output: Path, overwrite: bool) -> None:
+    """Raise `OutputExists` when ``output`` exists and must not be overwritten."""
+    if not overwrite and os.path.lexists(output):
+        raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 
 @contextlib.contextmanager
@@ -57,8 +79,7 @@ def open_books(output: Path) -> Iterator[Books]:
     is missing, `OutputError` when it cannot be written, `OutputExists` when another run is at it.
     """
     folder = output.parent / f".{output.name}.augtool"
-    if not output.parent.is_dir():
-        raise UsageError(f"{output.parent}: no such folder; create it or change --out")
+    _check_folder(output)
     try:
         folder.mkdir(exist_ok=True)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -77,6 +98,11 @@ def open_books(output: Path) -> Iterator[Books]:
             shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(lock)
+
+
+def _check_folder(output: Path) -> None:
+    if not output.parent.is_dir():
+        raise UsageError(f"{output.parent}: no such folder; create it or change --out")
 
 
 def _lock(lock: int, folder: Path, output: Path) -> None:

@@ -7,12 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from augtool import labels, schema, sinks, worker
+from augtool.apply import apply, measured
 from augtool.job import Job
-from augtool.plan import Plan
+from augtool.plan import Block, Plan
 from augtool.run import check_output, open_for, plan_of, plan_warnings, workers_of
 from augtool.sources._contract import Source
 
@@ -73,11 +76,16 @@ def _seconds(plan: Plan, source: Source, nbytes: int) -> float:
     few = min(_PROBE_ROWS, plan.rows_of_block(0, 0))
     block = plan.draw(0, 0).part(0, few).compact()
     out = np.empty((few, *plan.shape), source.dtype)
-    worker.make(plan, block.part(0, 1), source, out[:1])  # kernels are loaded outside the clock
+    _make(plan, block.part(0, 1), source, out[:1])  # kernels are loaded outside the clock
     began = time.perf_counter()
-    worker.make(plan, block, source, out)
+    _make(plan, block, source, out)
     per_row = (time.perf_counter() - began) / few
     return per_row * plan.total + nbytes / _BYTES_PER_SECOND
+
+
+def _make(plan: Plan, block: Block, source: Source, out: npt.NDArray[Any]) -> None:
+    members, _ = worker.members_of(source, block)
+    apply(plan, measured(plan, block, members), members, out)
 
 
 def _label_mass(source: Source, plan: Plan) -> dict[str, float]:

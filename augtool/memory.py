@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import labels, methods
+from augtool import labels
+from augtool.apply import Members, apply, measured
 from augtool.errors import UsageError
 from augtool.plan import make_plan
 from augtool.recipe import Recipe, Step, step
@@ -68,11 +69,12 @@ def mix(
     plan = make_plan(recipe, len(pixels), pixels.shape[1:], pixels.itemsize)
     out = np.empty_like(pixels)
     soft = np.empty((len(pixels), target.width), np.float32)
+    members = Members(pixels, by_row=True)
     for number in range(plan.blocks):
         block = plan.draw(0, number)
-        columns = block.columns_of(chosen.method)
         made = np.empty((len(block), *plan.shape), pixels.dtype)
-        methods.load(chosen.method).apply(pixels, block.src, columns, made)
+        block = measured(plan, block, members)
+        apply(plan, block, members, made)
         out[block.out] = made
         soft[block.out] = labels.mixed(target, block.src, block.weight)
     return out, soft

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from augtool import methods, rng
 from augtool.errors import SourceError
+from augtool.methods._contract import Column
 from augtool.recipe import Recipe, Step
 
 COPIES_PER_SHUFFLE = 8
@@ -43,6 +44,8 @@ class Block:
         The methods' draws, (m, …) each, named ``<step>_<column>``.
     out
         (m,) int64, the output row of each row.
+    spared
+        (m,) bool, the rows that ``prob`` leaves as they are; None when there are none.
     """
 
     members: Ints
@@ -50,6 +53,7 @@ class Block:
     weight: npt.NDArray[np.float32]
     columns: dict[str, npt.NDArray[Any]]
     out: Ints
+    spared: npt.NDArray[np.bool_] | None = None
 
     @property
     def src(self) -> Ints:
@@ -76,6 +80,7 @@ class Block:
             weight=self.weight[low:high],
             columns={name: values[low:high] for name, values in self.columns.items()},
             out=self.out[low:high],
+            spared=None if self.spared is None else self.spared[low:high],
         )
 
     def compact(self) -> Block:
@@ -186,16 +191,20 @@ class Plan:
             partner = _cycle(self._stream("partner", copy, block), rows)
             for slot in range(1, method.SLOTS):
                 slots[:, slot] = partner[slots[:, slot - 1]]
-        columns = dict(method.draw(self.step.params, rows, self.shape, streams))
+        params = self.step.params
+        columns = dict(method.draw(params, rows, self.shape, streams))
+        for column in method.columns(params):
+            if column.measured:
+                columns[column.name] = np.full((rows, *column.shape), column.idle, column.dtype)
         spared = self._spared(rows, copy, streams)
         if spared is not None:
-            for column in method.COLUMNS:
-                columns[column.name][spared] = column.idle
+            idle(columns, method.columns(params), spared)
         return Block(
             members=members if self.selection is None else self.selection[members],
             slots=slots,
-            weight=method.weights(columns, self.shape),
+            weight=method.weights(params, columns, self.shape),
             columns={f"{self.step.method}_{name}": values for name, values in columns.items()},
+            spared=spared,
             out=number * self.n + (members if in_order else np.arange(low, low + rows)),
         )
 
@@ -253,6 +262,16 @@ def make_plan(
             f"mixes {method.SLOTS} different ones into each row: add images"
         )
     return Plan(recipe, usable, shape, itemsize, selection)
+
+
+def idle(
+    columns: dict[str, npt.NDArray[Any]],
+    declared: tuple[Column, ...],
+    spared: npt.NDArray[np.bool_],
+) -> None:
+    """Put into the ``spared`` rows the values that leave a row as it is."""
+    for column in declared:
+        columns[column.name][spared] = column.idle
 
 
 def _cycle(generator: np.random.Generator, rows: int) -> Ints:

@@ -74,7 +74,7 @@ class Shuffle:
 
     def _forth(self, values: _Words) -> _Words:
         sides = self._sides
-        halves = list(np.divmod(values, np.uint64(sides[1])))
+        halves: list[_Words] = list(np.divmod(values, np.uint64(sides[1])))
         for number, key in enumerate(self.keys):
             turn = number % 2
             halves[turn] += _mixed(halves[1 - turn], key, sides[turn])
@@ -83,7 +83,7 @@ class Shuffle:
 
     def _back(self, values: _Words) -> _Words:
         sides = self._sides
-        halves = list(np.divmod(values, np.uint64(sides[1])))
+        halves: list[_Words] = list(np.divmod(values, np.uint64(sides[1])))
         for number, key in reversed(list(enumerate(self.keys))):
             turn = number % 2
             halves[turn] += sides[turn] - _mixed(halves[1 - turn], key, sides[turn])

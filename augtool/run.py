@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import time
 from collections import deque
@@ -15,19 +16,22 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import labels, machine, schema, sinks, worker
-from augtool.books import Books, open_books
+from augtool import labels, machine, methods, schema, sinks, worker
+from augtool.books import Books, check_free, check_place, open_books
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor, warm_up
-from augtool.errors import OutputExists, SourceError, UsageError, WorkerDied
+from augtool.errors import SourceError, WorkerDied
+from augtool.isolate import server_is_ready
 from augtool.job import INLINE, Job
 from augtool.kernels import load_all as load_kernels
-from augtool.plan import Plan, make_plan
-from augtool.recipe import Recipe
+from augtool.methods._contract import ChannelStatistics, Prepares
+from augtool.plan import Ints, Plan, make_plan
+from augtool.recipe import Recipe, Step
 from augtool.records import Records
 from augtool.sinks._contract import Sink
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
+from augtool.statistics import channel_statistics
 from augtool.worker import Context, Report, cut
 
 _SMALL_JOB_BYTES = 32 << 20
@@ -94,6 +98,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         warm_up()
     with ExitStack() as stack:
         books = stack.enter_context(open_books(output))
+        check_output(job)  # again: a run that ended meanwhile has made it
         source = open_for(job.recipe, job.input, books.scratch)
         workers = workers_of(job, source)
         engine = stack.enter_context(open_engine(workers))
@@ -122,7 +127,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         digests = records.digests()
         sink.finish(digests)
         nbytes = books.unfinished.stat().st_size
-        books.publish()
+        books.publish(job.overwrite)
     return Summary(
         output=job.output,
         rows=done,
@@ -140,17 +145,9 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
-    output, source = Path(job.output), Path(job.input)
-    if source.exists():
-        inside = output.absolute().resolve()
-        if inside == source.resolve() or source.resolve() in inside.parents:
-            raise UsageError(
-                f"{output}: the output is the input or inside it; choose another --out"
-            )
-    if output.is_dir():
-        raise UsageError(f"{output}: is a folder; give a file name such as {output / 'mixed.h5'}")
-    if output.exists() and not job.overwrite:
-        raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
+    output = Path(job.output)
+    check_place(output, job.input)
+    check_free(output, job.overwrite)
 
 
 def open_for(recipe: Recipe, spec: str, scratch: Path) -> Source:
@@ -172,7 +169,23 @@ def plan_of(recipe: Recipe, source: Source, skipped: tuple[Skipped, ...] = ()) -
     good = None
     if skipped:
         good = np.setdiff1d(np.arange(source.n), [one.row for one in skipped])
-    return make_plan(recipe, source.n, source.shape, source.dtype.itemsize, good)
+    plan = make_plan(recipe, source.n, source.shape, source.dtype.itemsize, good)
+    return dataclasses.replace(plan, recipe=_prepared(recipe, source, plan.selection))
+
+
+def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
+    """The recipe with what its methods must know of the source, such as its mean colour."""
+
+    def statistics() -> ChannelStatistics:
+        return channel_statistics(source, recipe.seed, selection)
+
+    def prepared(one: Step) -> Step:
+        method = methods.load(one.method)
+        if not isinstance(method, Prepares):
+            return one
+        return dataclasses.replace(one, params=method.prepare(one.params, statistics))
+
+    return dataclasses.replace(recipe, steps=tuple(map(prepared, recipe.steps)))
 
 
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
@@ -207,7 +220,7 @@ def open_engine(workers: int) -> Iterator[Executor]:
         return
     engine = ProcessExecutor(workers)
     try:
-        engine.submit(worker.ready)
+        engine.submit(worker.ready).add_done_callback(_server_answered)
         yield engine
     except BrokenProcessPool as error:
         engine.stop()
@@ -218,6 +231,11 @@ def open_engine(workers: int) -> Iterator[Executor]:
         engine.stop()
         raise
     engine.shutdown()
+
+
+def _server_answered(first: Future[Any]) -> None:
+    if not first.cancelled() and first.exception() is None:
+        server_is_ready()
 
 
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:

@@ -47,7 +47,7 @@ def fields(plan: Plan, targets: tuple[Target, ...], dtype: np.dtype[Any]) -> tup
             result.append(Field(_named("label", target), "<i8", ()))
     result.append(Field("src", "<i8", (method.SLOTS,)))
     result.append(Field("weight", "<f4", (method.SLOTS,)))
-    for column in method.COLUMNS:
+    for column in method.columns(plan.step.params):
         stored = np.dtype(column.dtype).newbyteorder("<").str
         result.append(Field(f"{plan.step.method}_{column.name}", stored, column.shape))
     return tuple(result)

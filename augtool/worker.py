@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from augtool import methods, records, schema
+from augtool import records, schema
+from augtool.apply import Members, apply, measured
 from augtool.errors import BrokenInput
 from augtool.plan import Block, Piece, Plan, pieces
 from augtool.records import Part
@@ -66,10 +65,11 @@ def render(context_path: Path, task: Task) -> Report:
     with context.writer as writer:
         for run in _same_members(context.plan, task.pieces):
             blocks = [_rows_of(context.plan, piece, alone=len(run) == 1) for piece in run]
-            pixels, read = _pixels(context.source, blocks[0])
+            members, read = members_of(context.source, blocks[0])
             decodes += read
             for piece, block in zip(run, blocks, strict=True):
-                crcs = _write_block(context, writer, block, pixels)
+                looked = measured(context.plan, block, members)
+                crcs = _write_block(context, writer, looked, members)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, crcs))
         encoded = writer.encoded()
     rows = sum(map(len, task.pieces))
@@ -146,26 +146,19 @@ def _rows_of(plan: Plan, piece: Piece, alone: bool) -> Block:
     return block.compact() if alone else block
 
 
-def make(plan: Plan, block: Block, source: Source, out: npt.NDArray[Any]) -> None:
-    """Read and mix a block's rows into ``out`` (m, *shape), outside of any run."""
-    _apply(plan, block, source, _pixels(source, block)[0], out)
-
-
-def _pixels(source: Source, block: Block) -> tuple[npt.NDArray[Any] | None, int]:
-    """The pixels of a block's members (m, *shape), and how many rows were read for them.
-
-    None when the source's own array serves: then kernels read it in place, by source row.
-    """
+def members_of(source: Source, block: Block) -> tuple[Members, int]:
+    """The pixels that a block is made of, and how many rows were read for them: none when kernels
+    read the source's own array in place."""
     if source.pixels is not None:
-        return None, 0
+        return Members(source.pixels, by_row=True), 0
     assert source.shape is not None
     pixels = np.empty((len(block.members), *source.shape), source.dtype)
     source.read(block.members, pixels)
-    return pixels, len(block.members)
+    return Members(pixels), len(block.members)
 
 
 def _write_block(
-    context: Context, writer: Writer, block: Block, pixels: npt.NDArray[Any] | None
+    context: Context, writer: Writer, block: Block, members: Members
 ) -> dict[str, int]:
     """Apply, write, and return the CRC-32 of each field."""
     plan, source = context.plan, context.source
@@ -174,7 +167,7 @@ def _write_block(
     buffer = np.empty((min(step, len(block)), *plan.shape), source.dtype)
     for part in _slices(block, step):
         out = buffer[: len(part)]
-        _apply(plan, part, source, pixels, out)
+        apply(plan, part, members, out)
         writer.write("images", part.out, out)
         crcs["images"] = records.crc(out, crcs["images"])
     step = max(1, _LABEL_BYTES // sum((8 * target.width for target in source.targets), 8))
@@ -188,18 +181,3 @@ def _write_block(
 def _slices(block: Block, step: int) -> Iterator[Block]:
     for start in range(0, len(block), step):
         yield block.part(start, min(start + step, len(block)))
-
-
-def _apply(
-    plan: Plan,
-    block: Block,
-    source: Source,
-    pixels: npt.NDArray[Any] | None,
-    out: npt.NDArray[Any],
-) -> None:
-    """Make a block's rows: ``out`` (m, *shape) from its members' pixels or the source's array."""
-    slots = block.slots
-    if pixels is None:
-        assert source.pixels is not None
-        pixels, slots = source.pixels, block.src
-    methods.load(plan.step.method).apply(pixels, slots, block.columns_of(plan.step.method), out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numba import types
@@ -9,8 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def copy_bytes(
+def _copy_bytes(
     _context: Any, target: Any, _to: Any, source: Any, _start: Any, _count: Any
 ) -> tuple[Any, Any]:
     """``target[to : to + count] = source[start : start + count]`` for flat arrays of bytes that
@@ -20,7 +20,7 @@ def copy_bytes(
         into, to, from_, start, count = arguments
         into_array = context.make_array(signature.args[0])(context, builder, into)
         from_array = context.make_array(signature.args[2])(context, builder, from_)
-        cgutils.raw_memcpy(
+        cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
             builder,
             builder.gep(into_array.data, [to]),
             builder.gep(from_array.data, [start]),
@@ -30,3 +30,6 @@ def copy_bytes(
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp, types.intp), code
+
+
+copy_bytes: Callable[..., None] = intrinsic(_copy_bytes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +18,29 @@ from augtool.params import ParamsLike
 Columns = Mapping[str, npt.NDArray[Any]]
 Streams = Callable[[str], np.random.Generator]
 Pixels = npt.NDArray[Any]
+Statistics = Callable[[], "ChannelStatistics"]
 
 
 @dataclass(frozen=True)
 class Column:
     """One plan column: (m, *shape) of ``dtype``. ``idle`` is the value that leaves a row as it
-    is; the plan puts it into rows that ``prob`` spares."""
+    is; the plan puts it into rows that ``prob`` spares. ``measured`` columns are not drawn but
+    come from the pixels."""
 
     name: str
     dtype: str
     shape: tuple[int, ...] = ()
     idle: Any = 0
     help: str = ""
+    measured: bool = False
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """Mean and standard deviation of each channel (C,), in the units of the pixels."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 class Method(Protocol):
@@ -38,33 +49,67 @@ class Method(Protocol):
     ``Params``: a frozen dataclass of `augtool.params.param` fields, checked when made.
     ``PROB``: the share of rows it is applied to when the user does not say.
     ``SLOTS``: how many source rows one output row is made of, the base included.
-    ``COLUMNS``: what it draws.
     ``PAPER``: one line: authors, title, where and when.
     """
 
     Params: type[ParamsLike]
     PROB: float
     SLOTS: int
-    COLUMNS: tuple[Column, ...]
     PAPER: str
 
     def check_shape(self, params: Any, shape: tuple[int, ...]) -> None:
         """Raise `UsageError` when rows of this shape, (H, W, C) for images, cannot be mixed."""
         ...
 
-    def draw(self, params: Any, rows: int, shape: tuple[int, ...], streams: Streams) -> Columns:
-        """All of `COLUMNS` for ``rows`` plan rows; ``streams(name)`` is a generator of its own
-        for each name, so that a new column moves no other column's draws."""
+    def columns(self, params: Any) -> tuple[Column, ...]:
+        """What it draws."""
         ...
 
-    def weights(self, columns: Columns, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    def draw(self, params: Any, rows: int, shape: tuple[int, ...], streams: Streams) -> Columns:
+        """All of its `columns` for ``rows`` plan rows, measured ones excepted; ``streams(name)``
+        is a generator of its own for each name, so that a new column moves no other's draws."""
+        ...
+
+    def weights(
+        self, params: Any, columns: Columns, shape: tuple[int, ...]
+    ) -> npt.NDArray[np.float32]:
         """(m, SLOTS) float32: what each source row contributes, from the same integers that
         `apply` uses; each entry rounded once."""
         ...
 
     def apply(
-        self, pixels: Pixels, slots: npt.NDArray[np.int64], columns: Columns, out: Pixels
+        self,
+        params: Any,
+        pixels: Pixels,
+        slots: npt.NDArray[np.int64],
+        columns: Columns,
+        out: Pixels,
     ) -> None:
         """Make ``out`` (m, *shape) from ``pixels`` (n, *shape): row i has the sources
         ``pixels[slots[i]]``, base first. No randomness, no I/O, no change to ``pixels``."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A method that must know something of the whole source before the run."""
+
+    def prepare(self, params: Any, statistics: Statistics) -> Any:
+        """The parameters with what was missing filled in; they go into the recipe."""
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A method that must look at the pixels before it can apply."""
+
+    def measure(
+        self,
+        params: Any,
+        pixels: Pixels,
+        slots: npt.NDArray[np.int64],
+        columns: Columns,
+    ) -> Columns:
+        """The measured columns of rows made of ``pixels[slots]``. Deterministic; stored like
+        drawn ones."""
         ...

@@ -23,10 +23,6 @@ PAPER = (
     "Yun, Han, Oh, Chun, Choe, Yoo. CutMix: Regularization Strategy to Train Strong Classifiers "
     "with Localizable Features. ICCV 2019. arXiv:1905.04899"
 )
-COLUMNS = (
-    Column("box", "int32", (4,), 0, "the pasted box: y0, x0, y1, x1, half-open, clipped"),
-    Column("lam", "float32", (), 1, "λ as drawn: the share of the base before clipping"),
-)
 
 
 @dataclass(frozen=True)
@@ -79,6 +75,14 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
         raise UsageError(f"cutmix needs images, (H, W) or (H, W, C); rows here have shape {shape}")
 
 
+def columns(_params: Params) -> tuple[Column, ...]:
+    """The box and λ."""
+    return (
+        Column("box", "int32", (4,), 0, "the pasted box: y0, x0, y1, x1, half-open, clipped"),
+        Column("lam", "float32", (), 1, "λ as drawn: the share of the base before clipping"),
+    )
+
+
 def draw(
     params: Params, rows: int, shape: tuple[int, ...], streams: Streams
 ) -> dict[str, npt.NDArray[Any]]:
@@ -121,7 +125,7 @@ def _sides_between(
 
 
 def weights(
-    columns: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
+    _params: Params, columns: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     """(m, 2) float32: the base's and the partner's share of the pixels."""
     box = columns["box"].astype(np.int64)
@@ -131,6 +135,7 @@ def weights(
 
 
 def apply(
+    _params: Params,
     pixels: Pixels,
     slots: npt.NDArray[np.int64],
     columns: Mapping[str, npt.NDArray[Any]],

@@ -70,7 +70,8 @@ def noise(plan: Plan, dtype: str) -> np.ndarray:
 
 def made(plan: Plan, block: Block, pixels: np.ndarray) -> np.ndarray:
     out = np.full((len(block), *plan.shape), 99, pixels.dtype)
-    methods.load(plan.step.method).apply(pixels, block.src, block.columns_of(plan.step.method), out)
+    columns = block.columns_of(plan.step.method)
+    methods.load(plan.step.method).apply(plan.step.params, pixels, block.src, columns, out)
     return out
 
 
@@ -132,7 +133,9 @@ def test_apply_changes_neither_its_pixels_nor_its_columns(name: str) -> None:
 def test_the_draw_is_pure_and_made_of_the_declared_columns(name: str) -> None:
     plan = plan_of(step(name), (9, 14, 3))
     first, again = plan.draw(0, 0), plan.draw(0, 0)
-    declared = {f"{name}_{column.name}": column for column in methods.load(name).COLUMNS}
+    declared = {
+        f"{name}_{column.name}": column for column in methods.load(name).columns(plan.step.params)
+    }
     assert set(first.columns) == set(declared)
     for key, drawn in first.columns.items():
         assert np.array_equal(drawn, again.columns[key])

@@ -26,7 +26,7 @@ def draws(shape: tuple[int, ...], rows: int = ROWS, seed: int = 1, **params: Any
 
 
 def base_share(columns: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    return cutmix.weights(columns, shape)[:, 0].astype(np.float64)
+    return cutmix.weights(cutmix.Params(), columns, shape)[:, 0].astype(np.float64)
 
 
 @pytest.mark.parametrize(
