@@ -147,6 +147,22 @@ def test_rows_that_are_not_images_are_refused() -> None:
         make_plan(Recipe((step("cutmix"),)), 10, (54,), 4)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 6, 1), (7, 5, 3), (33, 32, 4), (9, 14)])
+def test_bytes_are_the_bases_outside_the_box_and_the_partners_inside(
+    shape: tuple[int, ...], dtype: str
+) -> None:
+    pixels = (np.random.default_rng(0).random((20, *shape)) * 255).astype(dtype)
+    plan = make_plan(Recipe((step("cutmix"),)), 20, shape, 1)
+    block, mixed = plan.draw(0, 0), np.empty_like(pixels)
+    cutmix.apply(cutmix.Params(), pixels, block.src, block.columns_of("cutmix"), mixed)
+    for row, (base, partner) in enumerate(block.src):
+        y0, x0, y1, x1 = block.columns["cutmix_box"][row]
+        expected = pixels[base].copy()
+        expected[y0:y1, x0:x1] = pixels[partner, y0:y1, x0:x1]
+        assert mixed[row].tobytes() == expected.tobytes()
+
+
 def test_the_stored_box_alone_decides_which_pixels_are_pasted() -> None:
     from augtool.kernels.paste import paste
 
