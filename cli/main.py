@@ -5,23 +5,30 @@ from __future__ import annotations
 import ast
 import contextlib
 import errno
+import io
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
 from augtool import _modules
-from augtool.errors import AugtoolError
+from augtool.errors import AugtoolError, UsageError
+
+from . import stdout
+from .commands._command import Group
+from .report import printable
 
 _COMMANDS = Path(__file__).parent / "commands"
 _METHODS = Path(_modules.__file__).parent / "methods"
 _PIPE_CLOSED = 141
+_CLEANING = 3.0  # seconds for which a second Ctrl-C must not disturb the tidying after the first
 
 
 class Stopped(BaseException):
@@ -32,7 +39,7 @@ class Stopped(BaseException):
         self.number = number
 
 
-class Lazy(click.Group):
+class Lazy(Group):
     """A group whose commands are files, imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,19 +57,6 @@ class Lazy(click.Group):
 
             return _run.command(cmd_name)
         return None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with the nearest name when there is none."""
-        name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
-            from augtool.params import did_you_mean
-
-            raise click.UsageError(
-                f"there is no command {name!r}{did_you_mean(name, self.list_commands(ctx))}", ctx
-            )
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Methods and other commands with the first line of their docstrings; none is imported."""
@@ -89,7 +83,7 @@ def _summary(name: str) -> str:
     cls=Lazy,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="augtool METHOD --in data/ --out mixed.h5; augtool METHOD --help for its options.",
+    epilog="First try: augtool cutmix --in sample: --out mixed.h5 --preview grid.png",
 )
 @click.option("--version", is_flag=True, help="Print the version.")
 @click.option(
@@ -98,83 +92,128 @@ def _summary(name: str) -> str:
 @click.pass_context
 def augtool(ctx: click.Context, version: bool, as_json: bool) -> None:
     """Turn a labelled image data set into a mixed one, with exact soft labels."""
+    if as_json and not version:
+        raise UsageError("--json goes with --version, or after a command")
     if version:
         _print_version(as_json)
     elif ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        stdout.line(ctx.get_help())
 
 
 def _print_version(as_json: bool) -> None:
     from augtool import versions
 
-    if not as_json:
-        click.echo(versions.of("augtool"))
-        return
-    import json
-
-    click.echo(json.dumps(versions.report(), indent=2))
+    if as_json:
+        stdout.as_json(versions.report())
+    else:
+        stdout.line(versions.of("augtool"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
+    _mend_streams()
+    if "_AUGTOOL_COMPLETE" in os.environ:  # a shell asks for completions
+        augtool.main(prog_name="augtool")
+    _heed_signals()
     code = _code_of(given)
     try:
-        sys.stdout.flush()
-    except OSError as error:
-        code = _stdout_failed(error)
+        stdout.flush()
+    except stdout.StdoutFailed as failure:
+        code = _stdout_failed(failure.error) if code == 0 else code
     sys.exit(code)
 
 
+def _mend_streams() -> None:
+    """Streams that were closed go nowhere; characters that a stream lacks are escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:  # opened in this order, each takes its own number again
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper) and mode == "w":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _heed_signals() -> None:
+    """Turn the signals that ask a run to stop into `Stopped`, save those ignored, as by nohup."""
+    last = -math.inf
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > _CLEANING:
+            last = now
+            raise Stopped(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
 def _code_of(given: list[str]) -> int:
+    """Do what is asked for. `click.Command.main` would have its own way with Ctrl-C and pipes."""
     try:
-        result = augtool.main(given, prog_name="augtool", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        with augtool.make_context("augtool", list(given)) as context:
+            code = augtool.invoke(context)
+        return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _said("stopped by Ctrl-C; nothing was left behind", 128 + signal.SIGINT)
     except Stopped as stopped:
         name = signal.Signals(stopped.number).name
-        return _said(f"stopped by {name}; nothing was left behind", 128 + stopped.number)
+        key = " (Ctrl-C)" if stopped.number == signal.SIGINT else ""
+        return _said(f"stopped by {name}{key}; nothing was left behind", 128 + stopped.number)
     except Exception as error:
         if "--debug" in given:
-            raise
+            import traceback
+
+            traceback.print_exc()
         return _code_of_error(error)
 
 
 def _code_of_error(error: Exception) -> int:
-    if isinstance(error, AugtoolError):
-        return _said(str(error), error.exit_code)
-    if isinstance(error, click.ClickException):
-        context = getattr(error, "ctx", None)
-        where = f" (see {context.command_path} --help)" if context else ""
-        return _said(error.format_message() + where, error.exit_code)
-    if isinstance(error, OSError) and error.filename is None:
+    if isinstance(error, stdout.StdoutFailed):
+        return _stdout_failed(error.error)
+    if isinstance(error, BrokenPipeError):
         return _stdout_failed(error)
+    return _said(*_verdict(error))
+
+
+def _verdict(error: Exception) -> tuple[str, int]:
+    """The one line and the exit code of an error."""
+    if isinstance(error, AugtoolError):
+        return str(error), error.exit_code
+    if isinstance(error, click.ClickException):
+        return _words(error), error.exit_code
     if isinstance(error, MemoryError):
-        return _said("out of memory; use fewer --workers or smaller images", 1)
-    kind = type(error).__name__
-    return _said(f"{kind}: {error}; this is a bug: please report it with --debug", 1)
+        return "out of memory; use fewer --workers or smaller images", 1
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; check the disk and permissions", 1
+    said = f"{type(error).__name__}: {error}"
+    return f"{said}; this is a bug: run it again with --debug and report what it prints", 1
+
+
+def _words(error: click.ClickException) -> str:
+    """What click says, in one style, with where to read more."""
+    said = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        near = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
+        said = f"there is no option {error.option_name}{near}"
+    context = getattr(error, "ctx", None)
+    return f"{said} (see {context.command_path} --help)" if context else said
 
 
 def _stdout_failed(error: OSError) -> int:
     """Quiet when the reader went away; one line when the device is full."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what the interpreter flushes at its end
     if error.errno in (errno.EPIPE, errno.EINVAL):
         return _PIPE_CLOSED
-    return _said(f"writing to stdout failed: {error.strerror}", 1)
+    return _said(f"stdout: {error.strerror}; free some space or write elsewhere", 1)
 
 
 def _said(message: str, code: int) -> int:
-    text = " ".join(message.split())
+    text = printable(" ".join(message.split()))
     with contextlib.suppress(OSError):  # when stderr is gone the exit code has to do
         click.echo(f"augtool: {text}", err=True)
     return code
-
-
-def _stop(number: int, _frame: FrameType | None) -> Any:
-    raise Stopped(number)

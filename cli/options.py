@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from augtool.errors import UsageError
+from augtool.params import did_you_mean
 
 from . import values
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from augtool.recipe import Reading, Recipe, Step
 
 Decorator = Callable[[Any], Any]
+
+_NOT_IN_CONFIG = ("config", "help", "debug")
 
 
 def together(*options: Decorator) -> Decorator:
@@ -36,24 +39,45 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
         return
     import tomllib
 
-    from augtool.params import did_you_mean
-
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"--config {file}: {error}") from None
+        raise UsageError(f"--config {file}: {error}; it must be a UTF-8 TOML file") from None
     known = {
-        option.lstrip("-").replace("-", "_"): param.name
+        option.removeprefix("--"): param
         for param in ctx.command.params
-        for option in (*param.opts, *param.secondary_opts)
-        if option.startswith("--")
+        for option in param.opts
+        if option.startswith("--") and param.name not in _NOT_IN_CONFIG
     }
     defaults = {}
     for key, value in table.items():
-        if key.replace("-", "_") not in known:
-            raise UsageError(f"--config {file}: unknown key {key!r}{did_you_mean(key, known)}")
-        defaults[known[key.replace("-", "_")]] = value
+        param = known.get(key.replace("_", "-"))
+        fault = _unknown(key, value, known) if param is None else _fault(ctx, param, value)
+        if fault is not None:
+            raise UsageError(f"--config {file}: {fault}")
+        if param is not None and param.name is not None:
+            defaults[param.name] = value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _unknown(key: str, value: Any, known: Mapping[str, Any]) -> str:
+    if isinstance(value, dict):
+        return f"[{key}] is a table; options stand at the top, without one"
+    return f"unknown key {key!r}{did_you_mean(key.replace('_', '-'), known)}"
+
+
+def _fault(ctx: click.Context, param: click.Parameter, value: Any) -> str | None:
+    """What is wrong with a TOML value for an option, or None."""
+    name = param.opts[0].removeprefix("--")
+    if isinstance(param, click.Option) and param.is_flag:
+        return None if isinstance(value, bool) else f"{name} = {value!r}: use true or false"
+    if not isinstance(value, str) and not isinstance(param.type, values.Value):
+        return f"{name} = {value!r}: use text in quotes"
+    try:
+        param.type.convert(value, param, ctx)
+    except click.BadParameter as error:
+        return f"{name} = {value!r}: {error.message.rstrip('.')}"
+    return None
 
 
 CONFIG = click.option(
@@ -62,28 +86,44 @@ CONFIG = click.option(
     callback=_load_config,
     is_eager=True,
     expose_value=False,
-    help="Take options from a TOML file; those on the command line win.",
+    metavar="FILE.toml",
+    help="Take options from this file (seed = 1); those on the command line win.",
 )
+
+
+def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("it is empty", ctx, param)
+    return value
+
 
 INPUT = click.option(
-    "--in", "-i", "input", required=True, metavar="PATH", help="Image folder, HDF5 file, or sample:"
+    "--in",
+    "-i",
+    "input",
+    required=True,
+    metavar="PATH",
+    callback=_not_empty,
+    help="Image folder, HDF5 file, or sample:",
 )
 
+DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
 TALK = together(
-    click.option("--json", "as_json", is_flag=True, help="Report as JSON on stdout."),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
     click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors."),
-    click.option("--verbose", "-v", is_flag=True, help="Say more."),
-    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    click.option("--verbose", "-v", is_flag=True, help="List all skipped inputs, and the records."),
+    DEBUG,
 )
 
 READING = together(
-    click.option("--size", type=values.Size(), help="Bring folder images to this size."),
+    click.option("--size", type=values.Size(), help="Bring images of a folder to this size."),
     click.option(
         "--fit",
         type=click.Choice(["crop", "stretch", "pad"]),
         default="crop",
         show_default=True,
-        help="With --size: resize the short side and keep the centre, resize both, or pad.",
+        help="With --size: fill it and cut the rest, stretch both sides, or fit inside and pad.",
     ),
     click.option(
         "--resample",
@@ -120,63 +160,67 @@ READING = together(
         type=click.Choice(["classes", "vector"]),
         help="Take labels as class ids, or as vectors to regress.",
     ),
-    click.option("--num-classes", type=click.IntRange(min=1), help="K, when names do not say."),
+    click.option("--num-classes", type=values.Whole(1), help="K, when names do not say."),
     click.option(
         "--label-base",
-        type=click.IntRange(0, 1),
+        type=values.Whole(0, 1),
         default=0,
         show_default=True,
+        metavar="0|1",
         help="The number of the first class.",
     ),
 )
 
 RECIPE = together(
     click.option(
-        "--prob",
-        type=click.FloatRange(0, 1),
-        help="Apply the method to a row with this probability.  [default: the method's]",
-    ),
-    click.option(
         "--seed",
-        type=click.IntRange(min=0),
+        type=values.Whole(0),
         default=0,
         show_default=True,
-        help="Equal seeds, equal rows.",
+        help="Equal seeds make equal rows.",
     ),
     click.option(
         "--copies",
-        type=click.IntRange(min=1),
+        type=values.Whole(1),
         default=1,
         show_default=True,
         help="Mixed passes over the source.",
     ),
-    click.option("--num", "-n", type=click.IntRange(min=1), help="Make this many rows."),
     click.option(
-        "--limit", type=click.IntRange(min=1), help="Use this many source rows, spread evenly."
+        "--num", "-n", type=values.Whole(1), help="Make this many rows, in place of --copies."
     ),
+    click.option("--limit", type=values.Whole(2), help="Use this many source rows, spread evenly."),
     click.option(
         "--order",
         type=click.Choice(["shuffled", "source"]),
         default="shuffled",
         show_default=True,
-        help="source: row c·n + i is based on source row i.",
+        help="source: row i of each copy is based on source row i.",
     ),
     click.option(
         "--keep-originals", is_flag=True, help="Put one unmixed pass before the mixed ones."
     ),
     click.option(
         "--label-smoothing",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=values.Number(),
         default=0.0,
         show_default=True,
-        help="s: labels become y·(1−s) + s/K.",
+        metavar="S",
+        help="Labels become y·(1−S) + S/K; for classes.",
     ),
 )
 
+OUTPUT = click.option(
+    "--out",
+    "-o",
+    "output",
+    required=True,
+    metavar="FILE",
+    callback=_not_empty,
+    help="What to make: mixed.h5",
+)
+
 RUN = together(
-    click.option(
-        "--out", "-o", "output", required=True, metavar="FILE", help="What to make: mixed.h5"
-    ),
     click.option(
         "--workers",
         "-j",
@@ -189,9 +233,10 @@ RUN = together(
     click.option(
         "--preview",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Also draw a grid of the first rows, as PNG.",
+        metavar="FILE.png",
+        help="Also draw a grid of the first rows; replaced when it exists.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace --out once the new one is complete."),
+    click.option("--overwrite", is_flag=True, help="Replace --out, once the new one is complete."),
     click.option(
         "--on-error",
         type=click.Choice(["fail", "skip"]),
@@ -199,7 +244,7 @@ RUN = together(
         show_default=True,
         help="At a broken image: stop, or go on without it (exit 3).",
     ),
-    click.option("--dry-run", is_flag=True, help="Say what would be made, and stop."),
+    click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing."),
 )
 
 
@@ -228,6 +273,8 @@ def recipe_from(given: Mapping[str, Any], step: Step) -> Recipe:
     """The `Recipe` of one step and the options in `READING` and `RECIPE`."""
     from augtool.recipe import Recipe
 
+    if given["num"] is not None and given["copies"] != 1:
+        raise UsageError("--num says how many rows to make, so --copies cannot: give one")
     return Recipe(
         steps=(step,),
         seed=given["seed"],
@@ -254,6 +301,21 @@ def job_from(given: Mapping[str, Any], step: Step) -> Job:
         on_error=given["on_error"],
         overwrite=given["overwrite"],
     )
+
+
+def check_png(option: str, file: Path, source: str) -> None:
+    """Raise `UsageError` unless a picture can be put at ``file``, outside of the ``source``."""
+    if file.suffix.lower() != ".png":
+        raise UsageError(f"{option} {file}: the preview is a PNG; end its name in .png")
+    check_beside(option, file, source)
+
+
+def check_beside(option: str, file: Path, source: str) -> None:
+    """Raise `UsageError` when ``file`` is in no folder, or would become part of the ``source``."""
+    if not file.absolute().parent.is_dir():
+        raise UsageError(f"{option} {file}: its folder does not exist; create it first")
+    if source and Path(source).resolve() in (file.resolve(), *file.resolve().parents):
+        raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
 
 
 def _class_list(file: Path | None) -> tuple[tuple[str, str], ...] | None:

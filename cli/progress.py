@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .report import counted
+
 if TYPE_CHECKING:
     from augtool.run import Progress
 
@@ -60,8 +62,8 @@ class Meter:
             return
         self._next_line = now + _EVERY
         if progress.rows == 0:
-            where = f"{progress.workers} workers" if progress.workers else "this process"
-            click.echo(f"making {progress.total:,} rows in {where}", err=True)
+            where = counted(progress.workers, "worker") if progress.workers else "this process"
+            click.echo(f"making {counted(progress.total, 'row')} in {where}", err=True)
             return
         rate = progress.rows / progress.seconds
         left = (progress.total - progress.rows) / rate

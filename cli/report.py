@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
+
+from . import stdout
 
 if TYPE_CHECKING:
     from augtool.estimate import Estimate
@@ -20,7 +21,7 @@ _SHOWN_CLASSES = 20
 def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Warnings, skipped inputs and one line of what was made, on stderr; JSON on stdout."""
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(summary), ensure_ascii=False, indent=2))
+        stdout.as_json(dataclasses.asdict(summary))
     if quiet:
         return
     say_warnings(summary.warnings)
@@ -39,8 +40,8 @@ def summary_line(summary: Summary) -> str:
     """One line: rows, classes, bytes, seconds, rate, decodes, skipped and left-out inputs."""
     rate = summary.rows / summary.seconds if summary.seconds else 0
     parts = [
-        f"{summary.rows:,} rows",
-        f"{summary.classes:,} classes",
+        counted(summary.rows, "row"),
+        counted(summary.classes, "class", "classes"),
         human_bytes(summary.nbytes),
         f"{summary.seconds:.2f} s",
         f"{rate:,.0f} images/s",
@@ -57,23 +58,23 @@ def summary_line(summary: Summary) -> str:
 def say_estimate(estimate: Estimate, *, as_json: bool) -> None:
     """What a dry run found, on stdout."""
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(estimate), ensure_ascii=False, indent=2))
+        stdout.as_json(dataclasses.asdict(estimate))
         return
-    where = f"{estimate.workers} workers" if estimate.workers else "this process"
+    where = counted(estimate.workers, "worker") if estimate.workers else "this process"
     ratio = ""
     if estimate.source_bytes:
         ratio = f", {estimate.nbytes / estimate.source_bytes:.2f} × the source"
-    click.echo(f"rows     {estimate.rows:,} of shape {'×'.join(map(str, estimate.shape))}")
-    click.echo(f"bytes    {human_bytes(estimate.nbytes)}{ratio}")
-    click.echo(f"work     {estimate.tasks:,} tasks in {where}")
-    click.echo(f"time     about {estimate.seconds:,.1f} s")
-    click.echo("label mass per class (expected)")
+    stdout.line(f"rows     {estimate.rows:,} of shape {'×'.join(map(str, estimate.shape))}")
+    stdout.line(f"bytes    {human_bytes(estimate.nbytes)}{ratio}")
+    stdout.line(f"work     {counted(estimate.tasks, 'task')} in {where}")
+    stdout.line(f"time     about {estimate.seconds:,.1f} s")
+    stdout.line("label mass per class (expected)")
     for name, mass in list(estimate.label_mass.items())[:_SHOWN_CLASSES]:
-        click.echo(f"  {mass:12,.1f}  {name}")
+        stdout.line(f"  {mass:12,.1f}  {name}")
     if len(estimate.label_mass) > _SHOWN_CLASSES:
-        click.echo(f"  … and {len(estimate.label_mass) - _SHOWN_CLASSES:,} more (--json)")
+        stdout.line(f"  … and {len(estimate.label_mass) - _SHOWN_CLASSES:,} more (--json)")
     if estimate.left_out:
-        click.echo(f"not read {counts(estimate.left_out)}")
+        stdout.line(f"not read {counts(estimate.left_out)}")
     say_warnings(estimate.warnings)
 
 
@@ -87,6 +88,11 @@ def counts(left_out: Mapping[str, int]) -> str:
     """ "380 .heic, 30 .mov": the commonest first."""
     ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count:,} {printable(kind)}" for kind, count in ordered)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """ "1 row", "2,000 rows"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def human_bytes(count: int) -> str:

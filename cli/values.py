@@ -1,4 +1,7 @@
-"""What option values look like, and what is said when they do not."""
+"""What option values look like, and what is said when they do not.
+
+Each type takes the text of an option and the value of a TOML file: a number, or a list.
+"""
 
 from __future__ import annotations
 
@@ -15,44 +18,83 @@ else:
 _COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 
 
-class Size(_ParamType):
+class Value(_ParamType):
+    """A type whose ``name`` stands in help as it is written."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The name, not in capitals."""
+        return self.name
+
+
+class Whole(Value):
+    """A whole number from ``low``, up to ``high`` if given."""
+
+    name = "N"
+
+    def __init__(self, low: int, high: int | None = None) -> None:
+        self.low = low
+        self.high = high
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Text (or a whole number, from a TOML file) to a number."""
+        text = str(value).strip()
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not self._admits(int(text)):
+            end = "" if self.high is None else f" to {self.high}"
+            self.fail(f"{value!r}: use a whole number from {self.low}{end}", param, ctx)
+        return int(text)
+
+    def _admits(self, number: int) -> bool:
+        return self.low <= number and (self.high is None or number <= self.high)
+
+
+class Number(Value):
+    """Any number; what it is for sets its bounds."""
+
+    name = "X"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Text (or a number, from a TOML file) to a float."""
+        try:
+            return float(_text(value))
+        except ValueError:
+            return self.fail(f"{value!r} is not a number", param, ctx)
+
+
+class Size(Value):
     """``224`` or ``240x320``: (H, W) in pixels."""
 
     name = "H[xW]"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
         """Text (or a whole number, or a pair, from a TOML file) to (H, W)."""
-        if isinstance(value, tuple | list):
-            value = "x".join(map(str, value))
-        match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", str(value).strip())
+        text = "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        match = re.fullmatch(r"([0-9]{1,6})(?:[xX]([0-9]{1,6}))?", text.strip())
         if not match or 0 in (sides := (int(match[1]), int(match[2] or match[1]))):
             self.fail(f"{value!r} is not a size: use 224 or 240x320 (height x width)", param, ctx)
         return sides
 
 
-class Colour(_ParamType):
+class Colour(Value):
     """``255,255,255``, ``#ffffff``, ``white`` or ``black``."""
 
     name = "R,G,B"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int, int]:
         """Text (or three whole numbers, from a TOML file) to (R, G, B) in 0 … 255."""
-        if isinstance(value, tuple | list):
-            value = ",".join(map(str, value))
-        text = str(value).strip().lower()
+        text = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        text = text.strip().lower()
         if text in _COLOURS:
             return _COLOURS[text]
         if re.fullmatch(r"#[0-9a-f]{6}", text):
             return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
-        parts = text.split(",")
-        if len(parts) == 3 and all(part.strip().isdigit() for part in parts):
-            red, green, blue = (int(part) for part in parts)
-            if max(red, green, blue) <= 255:
-                return red, green, blue
-        return self.fail(f"{value!r} is not a colour: use 255,255,255 or #ffffff", param, ctx)
+        parts = re.fullmatch(r"\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*", text)
+        if not parts or max(channels := tuple(map(int, parts.groups()))) > 255:
+            self.fail(f"{value!r} is not a colour: use 255,255,255 or #ffffff", param, ctx)
+        red, green, blue = channels
+        return red, green, blue
 
 
-class Span(_ParamType):
+class Span(Value):
     """``0.2,0.8``: two numbers."""
 
     name = "LO,HI"
@@ -61,27 +103,28 @@ class Span(_ParamType):
         """Text (or a pair, from a TOML file) to (low, high)."""
         parts = value if isinstance(value, tuple | list) else str(value).split(",")
         try:
-            low, high = (float(part) for part in parts)
+            low, high = (float(_text(part)) for part in parts)
         except ValueError:
             self.fail(f"{value!r} is not a range: use two numbers, such as 0.2,0.8", param, ctx)
         return low, high
 
 
-class Workers(_ParamType):
+class Workers(Value):
     """``auto`` or a whole number from 1."""
 
     name = "auto|N"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
         """Text to a number of processes; None for auto."""
-        if str(value).strip().lower() == "auto":
+        text = str(value).strip().lower()
+        if text == "auto":
             return None
-        if not re.fullmatch(r"[1-9]\d*", str(value).strip()):
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
             self.fail(f"{value!r}: use auto or a whole number from 1", param, ctx)
-        return int(value)
+        return int(text)
 
 
-class RowRange(_ParamType):
+class RowRange(Value):
     """``20``, ``100:120``: the first rows, or rows from … up to, not including."""
 
     name = "[A:]B"
@@ -90,22 +133,26 @@ class RowRange(_ParamType):
         """Text to (start, stop)."""
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"(?:(\d+):)?(\d+)", str(value).strip())
+        match = re.fullmatch(r"(?:([0-9]{1,18}):)?([0-9]{1,18})", str(value).strip())
         if not match or int(match[1] or 0) >= int(match[2]):
             self.fail(f"{value!r} is not a range of rows: use 20 or 100:120", param, ctx)
         return int(match[1] or 0), int(match[2])
 
 
-class Numbers(_ParamType):
+class Numbers(Value):
     """``3,14,15``: whole numbers from 0."""
 
     name = "I,J,…"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
         """Text to row numbers."""
-        if isinstance(value, tuple | list):
-            value = ",".join(map(str, value))
-        parts = str(value).split(",")
-        if not all(re.fullmatch(r"\s*\d+\s*", part) for part in parts):
+        text = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        parts = text.split(",")
+        if not all(re.fullmatch(r"\s*[0-9]{1,18}\s*", part) for part in parts):
             self.fail(f"{value!r}: use row numbers, such as 3,14,15", param, ctx)
         return tuple(int(part) for part in parts)
+
+
+def _text(value: Any) -> str:
+    """The text of a number; nothing that TOML calls true or a list becomes one."""
+    return "" if isinstance(value, bool) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -19,9 +19,14 @@ from ._command import Command
 Callback = Callable[[Step, Mapping[str, Any]], int | None]
 
 
-def method_command(name: str, callback: Callback, *shared: options.Decorator) -> click.Command:
-    """A command named like the method, with an option for each of its parameters, then the
-    ``shared`` options; ``callback`` gets the step and the shared options' values."""
+def method_command(
+    name: str,
+    callback: Callback,
+    before: Sequence[options.Decorator],
+    after: Sequence[options.Decorator],
+) -> click.Command:
+    """A command named like the method: the options ``before``, one for each of its parameters and
+    its probability, then the options ``after``. ``callback`` gets the step and all other values."""
     method = methods.load(name)
     fields = dataclasses.fields(method.Params)
 
@@ -34,7 +39,7 @@ def method_command(name: str, callback: Callback, *shared: options.Decorator) ->
     own = [
         _option(field.name, hints[field.name], bounds_of(field), field.default) for field in fields
     ]
-    decorate = options.together(*own, *shared)
+    decorate = options.together(*before, *own, _prob(method.PROB), *after)
     return click.command(name, cls=Command, help=_help(method))(decorate(run))
 
 
@@ -49,6 +54,15 @@ def _option(name: str, hint: Any, bounds: Bounds, default: Any) -> options.Decor
     )
 
 
+def _prob(default: float) -> options.Decorator:
+    return click.option(
+        "--prob",
+        type=values.Number(),
+        help="Mix a row with this probability, else leave it as it is.  "
+        f"[default: {default}; at least 0, at most 1]",
+    )
+
+
 def _type(hint: Any, bounds: Bounds) -> Any:
     plain = next((one for one in get_args(hint) if one is not type(None)), hint)
     kinds = (hint, plain) if get_args(hint) and type(None) not in get_args(hint) else (plain,)
@@ -56,8 +70,8 @@ def _type(hint: Any, bounds: Bounds) -> Any:
         return click.Choice(bounds.choices)
     if tuple[float, float] in kinds:
         return values.Span()
-    return plain
+    return values.Number() if plain is float else plain
 
 
 def _help(method: Any) -> str:
-    return f"{inspect.cleandoc(method.__doc__)}\n\n{method.PAPER}"
+    return f"{inspect.cleandoc(method.__doc__)}\n\n{method.PAPER}".replace("``", "")

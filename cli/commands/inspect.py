@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import options
+from augtool.errors import UsageError
+
+from .. import options, stdout, values
 from ..report import counts, printable, say_warnings
 from ._command import Command
 
@@ -22,18 +23,21 @@ _SHOWN_CLASSES = 50
 
 
 @click.command("inspect", cls=Command)
-@click.argument("path", metavar="FILE|FOLDER")
-@click.option("--row", type=click.IntRange(min=0), help="Explain this row of an output.")
+@click.argument("path", metavar="PATH")
+@click.option("--row", type=values.Whole(0), help="Explain this row of an output.")
 @click.option(
     "--in", "-i", "input", metavar="PATH", help="With --row: the source, to name its files."
 )
 @click.option(
-    "--list", "as_list", is_flag=True, help="Print row, class id and path of an input as CSV."
+    "--list",
+    "as_list",
+    is_flag=True,
+    help="Print class and path of each row of an input, as CSV.",
 )
 @options.READING
 @options.CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@options.DEBUG
 def command(
     path: str, row: int | None, input: str | None, as_list: bool, as_json: bool, **given: Any
 ) -> None:
@@ -43,20 +47,33 @@ def command(
     rows, shape and classes.
     """
     from augtool import inspection, output
+    from augtool.recipe import Reading
 
     reading = options.reading_from(given)
+    if as_list and row is not None:
+        raise UsageError("--row explains one row and --list lists all: give one")
+    if input is not None and row is None:
+        raise UsageError("--in names the files of a row: give --row too")
     if as_list:
         _list(path, reading, as_json)
     elif row is not None:
-        with output.open(path) as opened:
-            _tell(_explained(opened, row, input, reading), _row_lines, as_json)
-    elif output.is_output(path):
+        _explain(path, row, input, reading, as_json)
+    elif output.is_output(path) and reading == Reading():
         with output.open(path) as opened:
             _tell(inspection.inspect(opened), _output_lines, as_json)
     else:
         info = inspection.inspect_source(path, reading)
         _tell(info, _source_lines, as_json)
         say_warnings(info.warnings)
+
+
+def _explain(path: str, row: int, spec: str | None, reading: Reading, as_json: bool) -> None:
+    from augtool import output
+
+    if Path(path).is_dir() or path.startswith("sample:"):
+        raise UsageError(f"{path}: is an input; --row explains a row of an output of augtool")
+    with output.open(path) as opened:
+        _tell(_explained(opened, row, spec, reading), _row_lines, as_json)
 
 
 def _explained(opened: Any, row: int, spec: str | None, reading: Reading) -> RowInfo:
@@ -76,30 +93,29 @@ def _explained(opened: Any, row: int, spec: str | None, reading: Reading) -> Row
 
 def _list(path: str, reading: Reading, as_json: bool) -> None:
     import csv
-    import sys
     import tempfile
 
     from augtool.inspection import listing
     from augtool.sources import open_source
 
+    keys = ("row", "label", "path")
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         rows = listing(open_source(path, reading, Path(scratch)))
         if as_json:
-            keys = ("row", "label", "path")
             for one in rows:
-                click.echo(json.dumps(dict(zip(keys, one, strict=True))))
+                stdout.as_json(dict(zip(keys, one, strict=True)), indent=None)
             return
-        table = csv.writer(sys.stdout, lineterminator="\n")
-        table.writerow(("row", "label", "path"))
-        table.writerows((row, label, _encodable(name)) for row, label, name in rows)
+        table = csv.writer(stdout, lineterminator="\n")
+        table.writerow(keys)
+        table.writerows(rows)
 
 
 def _tell(info: Any, lines: Any, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(info), ensure_ascii=False, indent=2))
+        stdout.as_json(dataclasses.asdict(info))
         return
     for line in lines(info):
-        click.echo(line)
+        stdout.line(line)
 
 
 def _output_lines(info: Inspection) -> list[str]:
@@ -108,7 +124,7 @@ def _output_lines(info: Inspection) -> list[str]:
     ]
     attributes = [f"  {name:<20} {value}" for name, value in info.attributes.items()]
     steps = [
-        f"  {one['method']} {_given(one['params'])}prob={one['prob']:g}"
+        f"  {one['method']} {_given({**one['params'], 'prob': one['prob']})}"
         for one in info.recipe["steps"]
     ]
     rest = {name: value for name, value in info.recipe.items() if name not in ("steps", "reading")}
@@ -156,8 +172,4 @@ def _mass_lines(mass: Mapping[str, float]) -> list[str]:
 
 
 def _given(values: Mapping[str, Any]) -> str:
-    return "".join(f"{name}={value} " for name, value in values.items() if value is not None)
-
-
-def _encodable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return " ".join(f"{name}={value}" for name, value in values.items() if value is not None)

@@ -10,29 +10,31 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from augtool import _modules
-from augtool.errors import OutputError, OutputExists
+from augtool.errors import OutputError, OutputExists, UsageError
 from augtool.recipe import Step
 
-from .. import options, values
+from .. import options, stdout, values
+from ._command import Group
 from ._method import method_command
 
 if TYPE_CHECKING:
     from augtool.plan import Plan
 
 ROWS = click.option(
-    "--rows", type=values.RowRange(), help="Which rows: 20, or 100:120.  [default: all]"
+    "--rows", type=values.RowRange(), help="The first B rows, or rows A to B−1.  [default: all]"
 )
 OUT = click.option(
     "--out",
     "-o",
     "output",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
     help="Save to this file.  [default: print]",
 )
-OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace --out.")
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace --out when it exists.")
 
 
-class _Methods(click.Group):
+class _Methods(Group):
     """One subcommand for each method."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,12 +44,20 @@ class _Methods(click.Group):
         return _of_method(cmd_name) if cmd_name in self.list_commands(ctx) else None
 
 
-@click.group("plan", cls=_Methods, context_settings={"help_option_names": ["-h", "--help"]})
-def command() -> None:
+@click.group(
+    "plan",
+    cls=_Methods,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Print or save rows of a method's plan as CSV, without touching pixels.
 
     One line a row: its number, source rows, their weights, and the method's draws.
     """
+    if ctx.invoked_subcommand is None:
+        stdout.line(ctx.get_help())
 
 
 @cache
@@ -55,14 +65,8 @@ def _of_method(name: str) -> click.Command:
     return method_command(
         name,
         _plan,
-        options.INPUT,
-        OUT,
-        OVERWRITE,
-        ROWS,
-        options.RECIPE,
-        options.READING,
-        options.CONFIG,
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        before=(options.INPUT, OUT, OVERWRITE, ROWS),
+        after=(options.RECIPE, options.READING, options.CONFIG, options.DEBUG),
     )
 
 
@@ -71,12 +75,24 @@ def _plan(step: Step, given: Mapping[str, Any]) -> None:
 
     from augtool.run import open_for, plan_of
 
-    recipe = options.recipe_from(given, step)
+    output, recipe = given["output"], options.recipe_from(given, step)
+    if output is not None:
+        _check_output(output, given["input"], given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_for(recipe, given["input"], Path(scratch))
         plan = plan_of(recipe, source)
     start, stop = given["rows"] or (0, plan.total)
-    _write(given["output"], given["overwrite"], _lines(plan, start, min(stop, plan.total)))
+    if start >= plan.total:
+        raise UsageError(f"--rows {start}:{stop}: there are only rows 0…{plan.total - 1}")
+    _write(output, _lines(plan, start, min(stop, plan.total)))
+
+
+def _check_output(output: Path, source: str, overwrite: bool) -> None:
+    if output.suffix.lower() != ".csv":  # a mixed.h5 from --config must not become a CSV file
+        raise UsageError(f"--out {output}: the plan is a CSV; end its name in .csv")
+    options.check_beside("--out", output, source)
+    if output.exists() and not overwrite:
+        raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 
 def _lines(plan: Plan, start: int, stop: int) -> Iterator[str]:
@@ -105,13 +121,11 @@ def _lines(plan: Plan, start: int, stop: int) -> Iterator[str]:
             yield ",".join(map(repr, row))
 
 
-def _write(output: Path | None, overwrite: bool, lines: Iterator[str]) -> None:
+def _write(output: Path | None, lines: Iterator[str]) -> None:
     if output is None:
         for line in lines:
-            click.echo(line)
+            stdout.line(line)
         return
-    if output.exists() and not overwrite:
-        raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
     unfinished = output.with_name(f".{output.name}.part")
     try:
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:

@@ -1,0 +1,42 @@
+"""Data goes to stdout, and only here: what fails there is told apart from what fails elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+class StdoutFailed(Exception):
+    """Stdout cannot be written; ``error`` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def write(text: str) -> int:
+    """Write text as it is, so that this module serves as the file of a `csv.writer`."""
+    try:
+        return sys.stdout.write(text)
+    except OSError as error:
+        raise StdoutFailed(error) from error
+
+
+def line(text: str) -> None:
+    """Write one line."""
+    write(f"{text}\n")
+
+
+def as_json(value: Any, indent: int | None = 2) -> None:
+    """Write a value as JSON; in ASCII where stdout takes no other characters."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    line(json.dumps(value, ensure_ascii=not utf8, indent=indent))
+
+
+def flush() -> None:
+    """Let go of what is still in the buffer."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise StdoutFailed(error) from error
