@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from augtool.errors import UsageError
 from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._lam import alpha_param, drawn, lam_param, settle
 from augtool.params import check, param
 
 PROB = 1.0
@@ -29,15 +30,8 @@ PAPER = (
 class Params:
     """CutMix's parameters; ``alpha``, ``lam`` and ``ratio_range`` exclude each other."""
 
-    alpha: float | None = param(
-        None,
-        "λ ~ Beta(alpha, alpha): 1 is uniform, smaller makes small and large boxes likelier.",
-        above=0,
-        shown_default="1.0",
-    )
-    lam: float | None = param(
-        None, "Fix λ, the share of the base image before clipping.", low=0, high=1
-    )
+    alpha: float | None = alpha_param(1.0)
+    lam: float | None = lam_param("Fix λ, the share of the base image before clipping.")
     box_sampler: str | None = param(
         None,
         "Box centre uniform over the image and clipped at the border (the paper), or the box "
@@ -61,10 +55,7 @@ class Params:
                 if getattr(self, other) is not None:
                     raise UsageError(f"ratio_range cannot be combined with {other}: give one")
             return
-        if self.lam is not None and self.alpha is not None:
-            raise UsageError("alpha cannot be combined with lam, which fixes λ: give one")
-        if self.lam is None and self.alpha is None:
-            object.__setattr__(self, "alpha", 1.0)
+        settle(self, 1.0)
         if self.box_sampler is None:
             object.__setattr__(self, "box_sampler", "clip")
 
@@ -92,7 +83,7 @@ def draw(
         size = _sides_between(params.ratio_range, rows, sides, streams("size"))
         lam = (1 - size.prod(1) / sides.prod()).astype(np.float32)
     else:
-        lam = _lam(params, rows, streams)
+        lam = drawn(params, rows, streams)
         # int(L·√(1−λ)) with the stored, rounded λ, so that box and record agree.
         size = (sides * np.sqrt(1 - lam.astype(np.float64))[:, None]).astype(np.int64)
     if params.box_sampler == "clip":
@@ -103,14 +94,6 @@ def draw(
         start = streams("corner").integers(0, sides - size, (rows, 2), endpoint=True)
     box = np.concatenate([np.maximum(start, 0), np.minimum(start + size, sides)], axis=1)
     return {"box": box.astype(np.int32), "lam": lam}
-
-
-def _lam(params: Params, rows: int, streams: Streams) -> npt.NDArray[np.float32]:
-    if params.alpha is None:
-        return np.full(rows, params.lam, np.float32)
-    if params.alpha == 1:  # Beta(1, 1) is uniform, and ten times as fast drawn so
-        return streams("lam").random(rows).astype(np.float32)
-    return streams("lam").beta(params.alpha, params.alpha, rows).astype(np.float32)
 
 
 def _sides_between(
