@@ -7,6 +7,7 @@ the output under construction. The only step that gives the output its name is `
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augtool.errors import OutputError, OutputExists, UsageError
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,12 @@ def open_books(output: Path) -> Iterator[Books]:
             books = Books(folder, output)
             books.scratch.mkdir()
             yield books
+        except OSError as error:
+            if error.errno in _NO_ROOM:  # all that a run writes is in the books
+                raise OutputError(
+                    f"{output}: {error.strerror}; free some space or choose another --out"
+                ) from error
+            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     finally:

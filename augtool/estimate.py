@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ import numpy.typing as npt
 
 from augtool import labels, schema, sinks, worker
 from augtool.apply import apply, measured
+from augtool.errors import BrokenInput
 from augtool.job import Job
 from augtool.plan import Block, Plan
-from augtool.run import check_output, open_for, plan_of, plan_warnings, workers_of
+from augtool.run import Skipped, check_output, open_for, plan_of, plan_warnings, workers_of
 from augtool.sources._contract import Source
 
 _PROBE_ROWS = 128
@@ -42,45 +44,72 @@ class Estimate:
 
 def estimate(job: Job) -> Estimate:
     """What `augtool.run` would make of this job. Nothing is written beside the output; raises
-    what the run would raise before it begins."""
-    sinks.format_of(Path(job.output))
+    what the run would raise before its first task, save that too little space is a warning."""
+    output = Path(job.output)
+    layout = sinks.load(sinks.format_of(output))
     check_output(job)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_for(job.recipe, job.input, Path(scratch))
-        plan = plan_of(job.recipe, source)
+        plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
         fields = schema.fields(plan, source.targets, source.dtype)
         nbytes = sum(field.row_bytes for field in fields) * plan.total
+        chunk_rows = layout.chunk_rows(fields, plan.total, job.compression)
+        seconds = row_seconds * plan.total + nbytes / _BYTES_PER_SECOND
         return Estimate(
             rows=plan.total,
             shape=plan.shape,
             nbytes=nbytes,
             source_bytes=source.nbytes,
-            tasks=_tasks(plan, job.task_blocks or 1),
+            tasks=sum(1 for _ in worker.cut(plan, chunk_rows, job.task_blocks or 1)),
             workers=workers,
-            seconds=_seconds(plan, source, nbytes) / max(workers, 1),
-            label_mass=_label_mass(source, plan),
+            seconds=seconds / max(workers, 1),
+            label_mass=_label_mass(source, plan, job.recipe.label_smoothing),
             left_out=source.notes.left_out,
-            warnings=(*source.notes.warnings, *plan_warnings(source, plan)),
+            warnings=(
+                *source.notes.warnings,
+                *plan_warnings(source, plan),
+                *_space_warnings(output, nbytes if chunk_rows is None else 0),
+                *_skip_warnings(job, broken),
+            ),
         )
 
 
-def _tasks(plan: Plan, blocks: int) -> int:
-    """Tasks of whole blocks: one for each group of passes that share their members."""
-    groups = plan.group(plan.passes - 1) + 1
-    return groups * -(-plan.blocks // blocks)
+def _probed(job: Job, source: Source) -> tuple[Plan, float, int]:
+    """The plan, the seconds a row takes, and how many broken images the probe met and skipped."""
+    skipped: list[Skipped] = []
+    while True:
+        plan = plan_of(job.recipe, source, tuple(skipped))
+        try:
+            return plan, _row_seconds(plan, source), len(skipped)
+        except BrokenInput as error:
+            if job.on_error != "skip" or len(skipped) == _PROBE_ROWS:
+                raise
+            skipped.append(Skipped(error.row, error.name, error.reason))
 
 
-def _seconds(plan: Plan, source: Source, nbytes: int) -> float:
-    """Seconds that one process would take, from reading and mixing a few rows."""
+def _space_warnings(output: Path, nbytes: int) -> tuple[str, ...]:
+    free = shutil.disk_usage(output.parent).free
+    if nbytes <= free:
+        return ()
+    return (f"the output needs {nbytes:,} bytes and {free:,} are free: this run would stop",)
+
+
+def _skip_warnings(job: Job, broken: int) -> tuple[str, ...]:
+    if job.on_error != "skip":
+        return ()
+    return (f"the probe met {broken} broken images; a run looks at all, and makes fewer rows",)
+
+
+def _row_seconds(plan: Plan, source: Source) -> float:
+    """Seconds that one process takes for a row, from reading and mixing a few."""
     few = min(_PROBE_ROWS, plan.rows_of_block(0, 0))
     block = plan.draw(0, 0).part(0, few).compact()
     out = np.empty((few, *plan.shape), source.dtype)
     _make(plan, block.part(0, 1), source, out[:1])  # kernels are loaded outside the clock
     began = time.perf_counter()
     _make(plan, block, source, out)
-    per_row = (time.perf_counter() - began) / few
-    return per_row * plan.total + nbytes / _BYTES_PER_SECOND
+    return (time.perf_counter() - began) / few
 
 
 def _make(plan: Plan, block: Block, source: Source, out: npt.NDArray[Any]) -> None:
@@ -88,9 +117,10 @@ def _make(plan: Plan, block: Block, source: Source, out: npt.NDArray[Any]) -> No
     apply(plan, measured(plan, block, members), members, out)
 
 
-def _label_mass(source: Source, plan: Plan) -> dict[str, float]:
+def _label_mass(source: Source, plan: Plan, smoothing: float) -> dict[str, float]:
     """Each class's expected share of the rows: each source row is as often base as partner."""
     target = source.targets[0]
     names = target.class_names or tuple(map(str, range(target.width)))
     mass = labels.mass(target, plan.selection) * plan.total / plan.n
+    mass = mass * (1 - smoothing) + smoothing * plan.total / target.width
     return dict(zip(names, mass.tolist(), strict=True))

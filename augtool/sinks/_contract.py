@@ -82,6 +82,13 @@ class Format(Protocol):
 
     SUFFIXES: tuple[str, ...]
 
+    def chunk_rows(
+        self, fields: tuple[Field, ...], rows: int, compression: str | None
+    ) -> int | None:
+        """What the `Sink` of such an output says, before there is one. Raises `UsageError` for a
+        compression that the format does not have."""
+        ...
+
     def lay_out(
         self,
         path: Path,

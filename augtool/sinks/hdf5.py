@@ -31,6 +31,16 @@ _CHUNK_BYTES = 256 << 10
 _NO_RECORD = np.bytes_("0" * 64)
 
 
+def chunk_rows(fields: tuple[Field, ...], rows: int, compression: str | None) -> int | None:
+    """Rows of a chunk of ``images`` and ``labels``: a power of two, about 256 KiB of pixels, small
+    enough for random reads; None without compression."""
+    if compression is None:
+        return None
+    _gzip_level(compression)
+    fitting = _CHUNK_BYTES // fields[0].row_bytes
+    return min(1 << max(fitting.bit_length() - 1, 0), rows)
+
+
 def lay_out(
     path: Path,
     fields: tuple[Field, ...],
@@ -49,13 +59,11 @@ def lay_out(
     chunked = [one for one in fields if level is not None and _is_compressed(one)]
     needed = sum(one.row_bytes for one in fields if one not in chunked) * rows
     _check_space(path, needed)
-    chunk_rows = _chunk_rows(fields[0]) if chunked else None
+    in_chunk = chunk_rows(fields, rows, compression)
     try:
         with h5py.File(path, "w") as file:
             for one in fields:
-                _create(
-                    file, one, rows, min(chunk_rows or 0, rows), level if one in chunked else None
-                )
+                _create(file, one, rows, in_chunk or 0, level if one in chunked else None)
             for name, value in attributes.items():
                 file.attrs[name] = value
             offsets = {
@@ -69,10 +77,10 @@ def lay_out(
         path,
         offsets={one.name: offsets[one.name] for one in fields if one not in chunked},
         row_bytes={one.name: one.row_bytes for one in fields},
-        chunk_rows=min(chunk_rows, rows) if chunk_rows else 0,
+        chunk_rows=in_chunk or 0,
         level=level or 0,
     )
-    return Hdf5Sink(path, writer, min(chunk_rows, rows) if chunk_rows else None, append_to)
+    return Hdf5Sink(path, writer, in_chunk, append_to)
 
 
 @dataclass
@@ -224,12 +232,6 @@ def _create(file: Any, one: Field, rows: int, chunk_rows: int, level: int | None
 def _is_compressed(one: Field) -> bool:
     """Images and labels shrink; the plan's small columns stay contiguous."""
     return one.name == "images" or one.name.startswith("labels")
-
-
-def _chunk_rows(images: Field) -> int:
-    """Rows of a chunk: a power of two, about 256 KiB of pixels, small enough for random reads."""
-    fitting = _CHUNK_BYTES // images.row_bytes
-    return 1 << max(fitting.bit_length() - 1, 0)
 
 
 def _gzip_level(compression: str) -> int:
