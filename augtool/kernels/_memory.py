@@ -1,13 +1,20 @@
-"""Copying bytes inside a kernel as fast as the C library does."""
+"""Pixels as bytes, and copying them inside a kernel as fast as the C library does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+
+def as_bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """A C-contiguous array of any dtype, memory maps included, as one flat view of its bytes."""
+    return np.asarray(pixels).reshape(-1).view(np.uint8)
 
 
 def _copy_bytes(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.kernels._compile import compiled
-from augtool.kernels._memory import copy_bytes
+from augtool.kernels._memory import as_bytes, copy_bytes
 
 Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
@@ -25,11 +25,7 @@ def paste(
     """
     height, width = out.shape[1:3]
     pixel = out.dtype.itemsize * math.prod(out.shape[3:])
-    _paste(_as_bytes(pixels), base, partner, box, height, width * pixel, pixel, _as_bytes(out))
-
-
-def _as_bytes(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    return np.asarray(pixels).reshape(-1).view(np.uint8)
+    _paste(as_bytes(pixels), base, partner, box, height, width * pixel, pixel, as_bytes(out))
 
 
 @compiled(

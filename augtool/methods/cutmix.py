@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from augtool.errors import UsageError
 from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
 from augtool.params import check, param
 
@@ -62,8 +63,7 @@ class Params:
 
 def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
     """Images only: (H, W) or (H, W, C)."""
-    if len(shape) not in (2, 3):
-        raise UsageError(f"cutmix needs images, (H, W) or (H, W, C); rows here have shape {shape}")
+    images_only("cutmix", shape)
 
 
 def columns(_params: Params) -> tuple[Column, ...]:
