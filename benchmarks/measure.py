@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import statistics
 import subprocess
 import time
@@ -52,13 +54,13 @@ def run(race: Race, runs: int, output: Path, tell: Callable[[str], None]) -> tup
     """
     there = [one for one in race.contestants if one.absent is None]
     samples: dict[Contestant, list[Sample]] = {one: [] for one in there}
-    for turn in range(-1, runs):
-        tell(f"run {turn + 1} of {runs}" if turn >= 0 else "warm-up")
-        # Who starts changes, so that no one always runs after the same neighbour's writes.
-        for place in range(len(there)):
-            one = there[(place + max(turn, 0)) % len(there)]
+    draws = random.Random(0)
+    for turn in range(runs + 1):
+        tell(f"run {turn} of {runs}" if turn else "warm-up")
+        # What one leaves behind (caches, freed memory) must not always meet the same next one.
+        for one in draws.sample(there, len(there)):
             sample = _run_once(one, output)
-            if turn >= 0:
+            if turn:
                 samples[one].append(sample)
     return tuple(Measured(one, tuple(samples.get(one, ()))) for one in race.contestants)
 
@@ -78,6 +80,7 @@ def _run_once(one: Contestant, output: Path) -> Sample:
     done = subprocess.run(one.command, cwd=_TOP_LEVEL, capture_output=True, text=True, check=False)
     whole = time.perf_counter() - began
     output.unlink(missing_ok=True)
+    os.sync()  # the next one must not share the disk with this one's writes and discards
     if done.returncode:
         words = done.stderr.strip() or "nothing on stderr"
         raise CommandFailedError(f"{' '.join(one.command)}: exit {done.returncode}: {words}")
