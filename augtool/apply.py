@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import methods
-from augtool.methods._contract import Measures
+from augtool.methods._contract import Measures, Prepares, Statistics
 from augtool.plan import Block, Plan, idle
+from augtool.recipe import Step
 
 Pixels = npt.NDArray[Any]
 
@@ -26,6 +27,14 @@ class Members:
     def slots(self, block: Block) -> npt.NDArray[np.int64]:
         """(m, S) where in ``pixels`` each row's sources are."""
         return block.src if self.by_row else block.slots
+
+
+def prepared(step: Step, statistics: Statistics) -> Step:
+    """The step with what its method must know of the whole source, such as its mean colour."""
+    method = methods.load(step.method)
+    if not isinstance(method, Prepares):
+        return step
+    return dataclasses.replace(step, params=method.prepare(step.params, statistics))
 
 
 def measured(plan: Plan, block: Block, members: Members) -> Block:

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import labels
-from augtool.apply import Members, apply, measured
+from augtool.apply import Members, apply, measured, prepared
 from augtool.errors import UsageError
 from augtool.plan import make_plan
 from augtool.recipe import Recipe, Step, step
 from augtool.sources._contract import Target
+from augtool.statistics import statistics_of
 
 Array = npt.NDArray[Any]
 _DTYPES = ("uint8", "uint16", "float32", "float64")
@@ -65,6 +66,7 @@ def mix(
     if pixels.dtype.name not in _DTYPES:
         raise UsageError(f"images are {pixels.dtype}: convert them to one of {', '.join(_DTYPES)}")
     target = _target(np.asarray(targets), len(pixels), num_classes)
+    chosen = prepared(chosen, lambda: statistics_of([pixels]))
     recipe = Recipe((chosen,), seed=seed, order="source")
     plan = make_plan(recipe, len(pixels), pixels.shape[1:], pixels.itemsize)
     out = np.empty_like(pixels)

@@ -185,6 +185,7 @@ class _Text:
 
     face: Typeface
     title: list[str]
+    headings: list[str]
     captions: list[list[str]]
     footnote: list[str]
 
@@ -208,15 +209,17 @@ def draw_grid(
     outline: bool = False,
     font: Path | None = None,
     title: str = "",
+    headings: Sequence[str] = (),
     footnote: str = "",
 ) -> Image.Image:
     """The cells in rows of ``cols``, as an RGB image.
 
     ``scale`` enlarges every image by that whole factor; None enlarges small images until their
     captions have room and makes very large ones smaller. ``outline`` draws the boxes: a white line
-    just inside a box, a dark one just outside. How pixels were changed (`to_display`) is added to
-    ``footnote``. Captions are cut to the width of a cell. Raises `UsageError` when there are no
-    cells, ``cols`` or ``scale`` is below 1, rows are not images, or ``font`` cannot be read.
+    just inside a box, a dark one just outside. ``headings`` stand above the columns. How pixels
+    were changed (`to_display`) is added to ``footnote``. Captions are cut to the width of a cell.
+    Raises `UsageError` when there are no cells, ``cols`` or ``scale`` is below 1, rows are not
+    images, or ``font`` cannot be read.
     """
     if not cells:
         raise UsageError("there are no images to show")
@@ -233,13 +236,14 @@ def draw_grid(
     inner_width = cols * (cell_width + _GAP) - _GAP
     below = "; ".join(filter(None, (footnote, note)))
     face = typeface(
-        [_MORE, *map(tidy, (title, below, *(cell.caption for cell in cells)))],
+        [_MORE, *map(tidy, (title, below, *headings, *(cell.caption for cell in cells)))],
         _font_size(cell_width),
         font,
     )
     text = _Text(
         face,
         _wrapped(tidy(title), face, inner_width),
+        [_cut(tidy(heading), face, cell_width) for heading in headings],
         [_caption_lines(tidy(cell.caption), face, cell_width) for cell in cells],
         _wrapped(tidy(below), face, inner_width),
     )
@@ -341,12 +345,13 @@ def _drawn(tiles: Sequence[_Tile], text: _Text, cols: int, cell_width: int) -> I
     rows = [range(first, min(first + cols, len(tiles))) for first in range(0, len(tiles), cols)]
     tallest = [max(tiles[index].picture.height for index in row) for row in rows]
     title_height = len(text.title) * text.line + (_ROW_GAP // 2 if text.title else 0)
+    heading_height = text.line + _CAPTION_GAP if text.headings else 0
     footnote_height = len(text.footnote) * text.line + (_ROW_GAP if text.footnote else 0)
     page = Image.new(
         "RGB",
         (
             2 * _MARGIN + cols * (cell_width + _GAP) - _GAP,
-            2 * _MARGIN + title_height + sum(tallest) + footnote_height
+            2 * _MARGIN + title_height + heading_height + sum(tallest) + footnote_height
             + len(rows) * (text.caption_height + _ROW_GAP) - _ROW_GAP,
         ),
         _PAGE,
@@ -354,6 +359,9 @@ def _drawn(tiles: Sequence[_Tile], text: _Text, cols: int, cell_width: int) -> I
     canvas = ImageDraw.Draw(page)
     _write(canvas, text, text.title, (_MARGIN, _MARGIN), _TITLE)
     y = _MARGIN + title_height
+    for place, heading in enumerate(text.headings):
+        _write(canvas, text, [heading], (_MARGIN + place * (cell_width + _GAP), y), _TITLE)
+    y += heading_height
     for row, height in zip(rows, tallest, strict=True):
         for place, index in enumerate(row):
             x = _MARGIN + place * (cell_width + _GAP)

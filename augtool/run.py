@@ -16,7 +16,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import labels, machine, methods, schema, sinks, worker
+from augtool import labels, machine, schema, sinks, worker
+from augtool.apply import prepared
 from augtool.books import Books, check_free, check_place, open_books
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor, warm_up
@@ -24,9 +25,9 @@ from augtool.errors import SourceError, WorkerDied
 from augtool.isolate import server_is_ready
 from augtool.job import INLINE, Job
 from augtool.kernels import load_all as load_kernels
-from augtool.methods._contract import ChannelStatistics, Prepares
+from augtool.methods._contract import ChannelStatistics
 from augtool.plan import Ints, Plan, make_plan
-from augtool.recipe import Recipe, Step
+from augtool.recipe import Recipe
 from augtool.records import Records
 from augtool.sinks._contract import Sink
 from augtool.sources import open_source
@@ -179,13 +180,8 @@ def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
     def statistics() -> ChannelStatistics:
         return channel_statistics(source, recipe.seed, selection)
 
-    def prepared(one: Step) -> Step:
-        method = methods.load(one.method)
-        if not isinstance(method, Prepares):
-            return one
-        return dataclasses.replace(one, params=method.prepare(one.params, statistics))
-
-    return dataclasses.replace(recipe, steps=tuple(map(prepared, recipe.steps)))
+    steps = tuple(prepared(one, statistics) for one in recipe.steps)
+    return dataclasses.replace(recipe, steps=steps)
 
 
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,23 +25,33 @@ def channel_statistics(
 
     Integer pixels are summed as integers, so the result does not depend on the order.
     """
-    assert source.shape is not None
+    shape = source.shape
+    assert shape is not None
     count = source.n if selection is None else len(selection)
     shuffle = rng.Shuffle.keyed(count, seed, _GROUP)
     rows = np.sort(shuffle.rows(np.arange(min(count, _MOST_IMAGES))))
     rows = rows if selection is None else selection[rows]
-    first: Any = 0
-    second: Any = 0
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        pixels = np.empty((len(some), *source.shape), source.dtype)
-        source.read(some, pixels)
+
+    def batches() -> Iterator[npt.NDArray[Any]]:
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            pixels = np.empty((len(some), *shape), source.dtype)
+            source.read(some, pixels)
+            yield pixels
+
+    return statistics_of(batches())
+
+
+def statistics_of(batches: Iterable[npt.NDArray[Any]]) -> ChannelStatistics:
+    """Mean and standard deviation of each channel of all ``batches``, (m, H, W, C) or (m, …)."""
+    count, first, second = 0, np.zeros(1, np.int64), np.zeros(1, np.int64)
+    for pixels in batches:
         wide = _by_channel(pixels)
+        count += len(wide)
         first = first + wide.sum(axis=0)
         second = second + (wide * wide).sum(axis=0)
-    total = len(rows) * math.prod(source.shape) // len(first)
-    mean = [float(one) / total for one in first]
-    spread = [float(square) / total - m * m for square, m in zip(second, mean, strict=True)]
+    mean = [float(one) / count for one in first]
+    spread = [float(square) / count - m * m for square, m in zip(second, mean, strict=True)]
     return ChannelStatistics(tuple(mean), tuple(math.sqrt(max(one, 0.0)) for one in spread))
 
 

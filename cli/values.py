@@ -153,6 +153,23 @@ class Numbers(Value):
         return tuple(int(part) for part in parts)
 
 
+class Shares(Value):
+    """``0.1,0.5,0.9``: numbers in 0 … 1."""
+
+    name = "X,Y,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        """Text (or a list, from a TOML file) to numbers."""
+        parts = value if isinstance(value, tuple | list) else str(value).split(",")
+        try:
+            shares = tuple(float(_text(part)) for part in parts)
+        except ValueError:
+            shares = (-1.0,)
+        if not all(0 <= share <= 1 for share in shares):
+            self.fail(f"{value!r}: use numbers from 0 to 1, such as 0.1,0.5,0.9", param, ctx)
+        return shares
+
+
 def _text(value: Any) -> str:
     """The text of a number; nothing that TOML calls true or a list becomes one."""
     return "" if isinstance(value, bool) else str(value)
