@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from augtool.errors import UsageError
 
@@ -31,6 +31,7 @@ class Bounds:
 
     ``low`` and ``high`` are inclusive, ``above`` and ``below`` exclusive. ``rising`` asks a pair to
     be in order. ``shown_default`` is what help says when the default depends on other parameters.
+    ``admits`` decides on values that are no numbers, such as text; ``form`` says what it admits.
     """
 
     help: str
@@ -42,11 +43,15 @@ class Bounds:
     rising: bool = False
     choices: tuple[str, ...] = ()
     shown_default: str = ""
+    admits: Callable[[Any], bool] | None = None
+    form: str = ""
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with ``value``, or None."""
         if self.choices:
             return None if value in self.choices else f"choose from {', '.join(self.choices)}"
+        if self.admits:
+            return None if self.admits(value) else f"must be {self.form}"
         numbers = value if isinstance(value, tuple) else (value,)
         if not all(isinstance(number, int | float) and self._admits(number) for number in numbers):
             return f"must be {self.words()}"
@@ -70,7 +75,7 @@ class Bounds:
             )
             if math.isfinite(bound)
         ]
-        return ", ".join(parts) or "a finite number"
+        return self.form or ", ".join(parts) or "a finite number"
 
 
 def param(default: Any, help: str, **bounds: Any) -> Any:
@@ -86,13 +91,22 @@ def bounds_of(field: dataclasses.Field[Any]) -> Bounds:
 
 def check(params: ParamsLike) -> None:
     """Raise `UsageError`, naming the parameter, when a value is out of its bounds."""
+    hints = get_type_hints(type(params))
     for field in dataclasses.fields(params):
         value = getattr(params, field.name)
         if value is None and field.default is None:
             continue
         fault = bounds_of(field).fault(value)
+        numbers = value if isinstance(value, tuple) else (value,)
+        if is_whole(hints[field.name]) and any(type(one) is not int for one in numbers):
+            fault = "must be whole numbers" if len(numbers) > 1 else "must be a whole number"
         if fault:
             raise UsageError(f"{field.name} {shown(value)}: {fault}")
+
+
+def is_whole(hint: Any) -> bool:
+    """Whether a field of this type takes whole numbers."""
+    return hint is int or any(map(is_whole, get_args(hint)))
 
 
 def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyParams:

@@ -99,14 +99,53 @@ class Span(Value):
 
     name = "LO,HI"
 
+    def __init__(self, *, whole: bool = False) -> None:
+        self.whole = whole
+
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float]:
         """Text (or a pair, from a TOML file) to (low, high)."""
-        parts = value if isinstance(value, tuple | list) else str(value).split(",")
         try:
-            low, high = (float(_text(part)) for part in parts)
+            low, high = ((int if self.whole else float)(_text(part)) for part in _parts(value))
         except ValueError:
-            self.fail(f"{value!r} is not a range: use two numbers, such as 0.2,0.8", param, ctx)
+            such = "whole numbers, such as 24,33" if self.whole else "numbers, such as 0.2,0.8"
+            self.fail(f"{value!r} is not a range: use two {such}", param, ctx)
         return low, high
+
+
+class Values(Value):
+    """``125.3,123,113.9``: any numbers, one or more."""
+
+    name = "X[,Y,…]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        """Text (or a number or a list, from a TOML file) to numbers."""
+        try:
+            return tuple(float(_text(part)) for part in _parts(value))
+        except ValueError:
+            return self.fail(f"{value!r}: use numbers, such as 125.3,123,113.9", param, ctx)
+
+
+class Integer(Value):
+    """Any whole number; what it is for sets its bounds."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Text (or a number, from a TOML file) to an integer."""
+        try:
+            return int(_text(value))
+        except ValueError:
+            return self.fail(f"{value!r} is not a whole number", param, ctx)
+
+
+class Text(Value):
+    """Words or numbers; what they are for says which."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Text (or a number or a list, from a TOML file) to text."""
+        return ",".join(map(_text, _parts(value)))
 
 
 class Workers(Value):
@@ -168,6 +207,11 @@ class Shares(Value):
         if not all(0 <= share <= 1 for share in shares):
             self.fail(f"{value!r}: use numbers from 0 to 1, such as 0.1,0.5,0.9", param, ctx)
         return shares
+
+
+def _parts(value: Any) -> list[Any]:
+    """The parts of a list, or of text with commas."""
+    return list(value) if isinstance(value, tuple | list) else _text(value).split(",")
 
 
 def _text(value: Any) -> str:

@@ -68,9 +68,20 @@ def _type(hint: Any, bounds: Bounds) -> Any:
     kinds = (hint, plain) if get_args(hint) and type(None) not in get_args(hint) else (plain,)
     if bounds.choices:
         return click.Choice(bounds.choices)
-    if tuple[float, float] in kinds:
-        return values.Span()
-    return values.Number() if plain is float else plain
+    for kind, value in _VALUES.items():
+        if kind in kinds:
+            return value
+    return plain
+
+
+_VALUES: dict[Any, values.Value] = {
+    float: values.Number(),
+    int: values.Integer(),
+    str: values.Text(),
+    tuple[float, float]: values.Span(),
+    tuple[int, int]: values.Span(whole=True),
+    tuple[float, ...]: values.Values(),
+}
 
 
 def _help(method: Any) -> str:
