@@ -64,9 +64,9 @@ def test_the_first_command_installs_and_makes_a_mixed_file_with_a_preview() -> N
 
 def test_the_second_command_installs_the_test_extra_and_runs_the_tests() -> None:
     parts = _parts_of_the_line_with("pytest")
-    assert parts[0] == "python3 -m venv .venv"
-    assert parts[1] == '.venv/bin/pip install -e ".[test]"'
-    assert parts[2:] == [".venv/bin/python -m pytest"]
+    assert parts[0] == "python3 -m venv .venv-test"
+    assert parts[1] == '.venv-test/bin/pip install -e ".[test]"'
+    assert parts[2:] == [".venv-test/bin/python -m pytest"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert any(one.startswith("pytest") for one in project["optional-dependencies"]["test"])
 
@@ -76,6 +76,7 @@ def test_ci_takes_the_test_command_from_the_readme() -> None:
     (pattern,) = re.findall(r"grep -- '(.*?)' README.md", script)
     (line,) = re.findall(f"^.*{pattern}", TEXT, re.MULTILINE)
     assert _parts_of_the_line_with("pytest") == line.split(" && ")
+    assert set(re.findall(r"^([.]venv\S*)/bin/", script, re.MULTILINE)) == {".venv-test"}
 
 
 def test_the_readme_needs_the_python_that_the_package_needs() -> None:
