@@ -22,14 +22,16 @@ def paste(
 
     pixels (n, H, W, …) and out (m, H, W, …) are C-contiguous and of one dtype, any dtype; base and
     partner (m,) int64 in 0 … n−1; box (m, 4) int32, y0 x0 y1 x1, half-open, inside the image.
+    With partner (m, k) and box (m, k, 4) a row has k boxes; a later one covers the earlier.
     """
     height, width = out.shape[1:3]
     pixel = out.dtype.itemsize * math.prod(out.shape[3:])
-    _paste(as_bytes(pixels), base, partner, box, height, width * pixel, pixel, as_bytes(out))
+    partners, boxes = partner.reshape(len(base), -1), box.reshape(len(base), -1, 4)
+    _paste(as_bytes(pixels), base, partners, boxes, height, width * pixel, pixel, as_bytes(out))
 
 
 @compiled(
-    "void(Array(u1, 1, 'C', True), Array(i8, 1, 'A'), Array(i8, 1, 'A'), Array(i4, 2, 'C'), "
+    "void(Array(u1, 1, 'C', True), Array(i8, 1, 'A'), Array(i8, 2, 'A'), Array(i4, 3, 'C'), "
     "i8, i8, i8, Array(u1, 1, 'C'))"
 )
 def _paste(
@@ -44,10 +46,13 @@ def _paste(
 ) -> None:
     image = height * line
     for row in range(base.shape[0]):
-        copy_bytes(out, row * image, pixels, base[row] * image, image)
-        y0, x0, y1, x1 = box[row]
-        left, count = x0 * pixel, (x1 - x0) * pixel
-        if count > 0:
-            for y in range(y0, y1):
-                at = y * line + left
-                copy_bytes(out, row * image + at, pixels, partner[row] * image + at, count)
+        to = row * image
+        copy_bytes(out, to, pixels, base[row] * image, image)
+        for part in range(partner.shape[1]):
+            start = partner[row, part] * image
+            y0, x0, y1, x1 = box[row, part]
+            left, count = x0 * pixel, (x1 - x0) * pixel
+            if count > 0:
+                for y in range(y0, y1):
+                    at = y * line + left
+                    copy_bytes(out, to + at, pixels, start + at, count)

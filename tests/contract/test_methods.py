@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from augtool import methods
 from augtool.apply import Members, apply, measured
 from augtool.errors import UsageError
-from augtool.params import bounds_of
+from augtool.params import bounds_of, is_whole
 from augtool.plan import Block, Plan, make_plan
 from augtool.recipe import Recipe, Step, step
 
@@ -33,7 +33,8 @@ def values(field: dataclasses.Field[Any], hint: Any) -> st.SearchStrategy[Any]:
     if bounds.choices:
         return st.sampled_from([field.default, *bounds.choices])
     low, high = max(bounds.low, bounds.above, -50), min(bounds.high, bounds.below, 50)
-    number = st.floats(low, high).filter(lambda value: bounds.fault(value) is None)
+    plain = st.integers(int(low), int(high)) if is_whole(hint) else st.floats(low, high)
+    number = plain.filter(lambda value: bounds.fault(value) is None)
     if tuple[float, float] in (hint, *get_args(hint)):
         number = st.tuples(number, number).map(sorted).map(tuple)
     return st.sampled_from([field.default]) | number
