@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Recipe, recipe_from_json
+from augtool.schema import RECORD
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +30,7 @@ class Output:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._attributes, self._offsets = _metadata(self.path)
+        self._attributes, self._offsets, self._digests = _metadata(self.path)
         self._arrays: dict[str, Any] = {}
         self._file: Any = None
         self._process = os.getpid()
@@ -53,6 +55,12 @@ class Output:
         """The K class names, or None when the source had none."""
         names = self._attributes.get("class_names")
         return None if names is None else tuple(json.loads(names))
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) over the records of all fields: equal for outputs of equal content."""
+        lines = "".join(f"{name} {self._digests[name]}\n" for name in sorted(self._digests))
+        return hashlib.sha256(lines.encode()).hexdigest()
 
     @property
     def images(self) -> Any:
@@ -137,7 +145,10 @@ def is_output(path: str) -> bool:
     return True
 
 
-def _metadata(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int | None, Any, Any]]]:
+def _metadata(
+    path: Path,
+) -> tuple[dict[str, Any], dict[str, tuple[int | None, Any, Any]], dict[str, str]]:
+    """The attributes, each field's (offset, shape, dtype), and each field's record."""
     import h5py
 
     if not path.exists():
@@ -155,9 +166,13 @@ def _metadata(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int | None, A
                 )
                 for name, data_set in file.items()
             }
-    except OSError as error:
+            digests = {
+                name: data_set.attrs[RECORD].decode("ascii") for name, data_set in file.items()
+            }
+    except (OSError, KeyError) as error:
         raise SourceError(f"{path}: cannot be read as an output of augtool ({error})") from error
-    return attributes, {"images": fields.pop("images"), "labels": fields.pop("labels"), **fields}
+    ordered = {"images": fields.pop("images"), "labels": fields.pop("labels"), **fields}
+    return attributes, ordered, digests
 
 
 def _plain(value: Any) -> Any:

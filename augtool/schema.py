@@ -19,6 +19,7 @@ from augtool.plan import Block, Plan
 from augtool.sources._contract import Source, Target
 
 SCHEMA_VERSION = 1
+RECORD = "crc32_sha256"  # the attribute of a field that holds its record
 
 Rows = Mapping[str, npt.NDArray[Any]]
 

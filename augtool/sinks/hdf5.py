@@ -22,11 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import OutputError, UsageError
-from augtool.schema import Field
+from augtool.schema import RECORD, Field
 from augtool.sinks._contract import Encoded
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
-RECORD = "crc32_sha256"
 _CHUNK_BYTES = 256 << 10
 _NO_RECORD = np.bytes_("0" * 64)
 

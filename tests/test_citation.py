@@ -1,0 +1,45 @@
+"""Citing a run: its real parameters, counts, seed, versions and digest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import augtool
+from augtool.citation import paragraph
+
+
+def test_the_paragraph_has_what_a_reader_needs_to_make_the_rows_again(
+    owners: Any, job: Any
+) -> None:
+    one = job(owners(n=330), seed=7, copies=2, params={"alpha": 0.5}, label_smoothing=0.1)
+    augtool.run(one)
+    output = augtool.open(one.output)
+    text = paragraph(output)
+    for part in ("alpha 0.5", "660 images in 2 passes", "330 source images", "9×14×3", "uint16"):
+        assert part in text
+    for part in ("seed 7", "label smoothing 0.1", "7 classes", "numpy", output.digest[:16], "Yun"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [({"num": 50}, "50 images were made"), ({"keep_originals": True}, "and one unmixed pass")],
+)
+def test_rows_are_counted_as_they_were_asked_for(
+    owners: Any, job: Any, recipe: dict[str, Any], words: str
+) -> None:
+    one = job(owners(n=100), **recipe)
+    augtool.run(one)
+    assert words in paragraph(augtool.open(one.output))
+
+
+def test_the_digest_is_of_the_content_not_of_the_container(owners: Any, job: Any) -> None:
+    source = owners(n=100)
+    plain, packed = job(source, "a.h5"), job(source, "b.h5", compression="gzip")
+    other = job(source, "c.h5", seed=1)
+    for one in (plain, packed, other):
+        augtool.run(one)
+    digests = [augtool.open(one.output).digest for one in (plain, packed, other)]
+    assert digests[0] == digests[1] != digests[2]
