@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import pickle
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from augtool.errors import OutputError, OutputExists, UsageError
 
@@ -36,10 +39,12 @@ class Books:
         """The output while it is being made."""
         return self.folder / "output"
 
-    @property
-    def context(self) -> Path:
-        """What the workers need to know."""
-        return self.folder / "context"
+    def keep(self, value: Any) -> Path:
+        """Write down what the workers need to know, under a name that no other run has used: a
+        worker, or this process, remembers it by that name."""
+        path = self.folder / f"kept-{secrets.token_hex(8)}"
+        path.write_bytes(pickle.dumps(value))
+        return path
 
     def publish(self, overwrite: bool = False) -> None:
         """Give the finished output its name: flush, rename, flush the folder.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -109,15 +108,14 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         attributes = schema.attributes(plan, source)
         laid_out = layout.lay_out(books.unfinished, fields, plan.total, attributes, job.compression)
         sink = stack.enter_context(closing(laid_out))
-        context = Context(source, plan, sink.writer, job.recipe.label_smoothing)
-        books.context.write_bytes(pickle.dumps(context))
+        context = books.keep(Context(source, plan, sink.writer, job.recipe.label_smoothing))
 
         records = Records({field.name: field.row_bytes for field in fields})
         processes: set[int] = set()
         decodes, done, began = 0, 0, time.perf_counter()
         tell = listener or (lambda _progress: None)
         tell(Progress(0, plan.total, workers, 0.0))
-        for report in _reports(job, plan, sink, engine, workers, books):
+        for report in _reports(job, plan, sink, engine, workers, context):
             sink.append(report.encoded)
             records.add(report.parts)
             processes.add(report.process)
@@ -237,8 +235,7 @@ def _server_answered(first: Future[Any]) -> None:
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
     """Every row that cannot be read, found by reading each once. Raises `SourceError` when none
     can."""
-    path = books.folder / "scan"
-    path.write_bytes(pickle.dumps(source))
+    path = books.keep(source)
     starts = range(0, source.n, _SCAN_ROWS)
     futures = [
         engine.submit(worker.unreadable, path, start, min(start + _SCAN_ROWS, source.n))
@@ -251,11 +248,11 @@ def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped,
 
 
 def _reports(
-    job: Job, plan: Plan, sink: Sink, engine: Executor, workers: int, books: Books
+    job: Job, plan: Plan, sink: Sink, engine: Executor, workers: int, context: Path
 ) -> Iterator[Report]:
     """What the tasks report, in plan order, with a bounded number of them in flight."""
     tasks = cut(plan, sink.chunk_rows, job.task_blocks or 1)
-    submitted = (engine.submit(worker.render, books.context, task) for task in tasks)
+    submitted = (engine.submit(worker.render, context, task) for task in tasks)
     return _in_order(submitted, _IN_FLIGHT * max(workers, 1))
 
 
