@@ -56,3 +56,56 @@ def _paste(
                 for y in range(y0, y1):
                     at = y * line + left
                     copy_bytes(out, to + at, pixels, start + at, count)
+
+
+def paste_cells(
+    pixels: Pixels,
+    base: Ints,
+    partner: Ints,
+    cells: npt.NDArray[np.uint64],
+    borders: tuple[Ints, Ints],
+    out: Pixels,
+) -> None:
+    """``out[i] = pixels[base[i]]``, and in the cells of a grid whose bits are set in ``cells[i]``
+    ``pixels[partner[i]]`` at the same place.
+
+    pixels and out as for `paste`; base and partner (m,) int64; cells (m,) uint64, bit j·k + i for
+    row j and column i of the grid; borders the k + 1 first pixels of the grid's rows and columns,
+    from 0 up to H and W.
+    """
+    pixel = out.dtype.itemsize * math.prod(out.shape[3:])
+    rows, columns = borders[0], borders[1] * pixel
+    _paste_cells(as_bytes(pixels), base, partner, cells, rows, columns, as_bytes(out))
+
+
+@compiled(
+    "void(Array(u1, 1, 'C', True), Array(i8, 1, 'A'), Array(i8, 1, 'A'), Array(u8, 1, 'A'), "
+    "Array(i8, 1, 'C'), Array(i8, 1, 'C'), Array(u1, 1, 'C'))"
+)
+def _paste_cells(
+    pixels: npt.NDArray[np.uint8],
+    base: Ints,
+    partner: Ints,
+    cells: npt.NDArray[np.uint64],
+    rows: Ints,
+    columns: Ints,
+    out: npt.NDArray[np.uint8],
+) -> None:
+    count, line = rows.shape[0] - 1, columns[-1]
+    image = rows[-1] * line
+    for row in range(base.shape[0]):
+        to, start = row * image, partner[row] * image
+        copy_bytes(out, to, pixels, base[row] * image, image)
+        bits = cells[row]
+        for cell_row in range(count):
+            column = 0
+            while column < count:
+                first = column
+                while column < count and (bits >> np.uint64(cell_row * count + column)) & 1:
+                    column += 1
+                left, length = columns[first], columns[column] - columns[first]
+                if length > 0:
+                    for y in range(rows[cell_row], rows[cell_row + 1]):
+                        at = y * line + left
+                        copy_bytes(out, to + at, pixels, start + at, length)
+                column += 1
