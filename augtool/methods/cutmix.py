@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
+from augtool.methods._box import clipped, shares, sides_of
 from augtool.methods._contract import Column, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
@@ -84,16 +85,14 @@ def draw(
         lam = (1 - size.prod(1) / sides.prod()).astype(np.float32)
     else:
         lam = drawn(params, rows, streams)
-        # int(L·√(1−λ)) with the stored, rounded λ, so that box and record agree.
-        size = (sides * np.sqrt(1 - lam.astype(np.float64))[:, None]).astype(np.int64)
+        size = sides_of(lam, shape)
     if params.box_sampler == "clip":
         centre = streams("centre")
         at = [centre.integers(0, side, rows) for side in sides]
         start = np.stack(at, axis=1) - size // 2
     else:
         start = streams("corner").integers(0, sides - size, (rows, 2), endpoint=True)
-    box = np.concatenate([np.maximum(start, 0), np.minimum(start + size, sides)], axis=1)
-    return {"box": box.astype(np.int32), "lam": lam}
+    return {"box": clipped(start, size, shape), "lam": lam}
 
 
 def _sides_between(
@@ -111,10 +110,7 @@ def weights(
     _params: Params, columns: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     """(m, 2) float32: the base's and the partner's share of the pixels."""
-    box = columns["box"].astype(np.int64)
-    pasted = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
-    total = shape[0] * shape[1]
-    return (np.stack([total - pasted, pasted], axis=1) / total).astype(np.float32)
+    return shares(columns["box"], shape)
 
 
 def apply(
