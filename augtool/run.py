@@ -216,7 +216,7 @@ def open_engine(workers: int) -> Iterator[Executor]:
     try:
         engine.submit(worker.ready).add_done_callback(_server_answered)
         yield engine
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, EOFError, ConnectionError) as error:  # a worker, or their server
         engine.stop()
         raise WorkerDied(
             "a worker process died (killed, or out of memory); try again with fewer --workers"

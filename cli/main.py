@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import errno
 import io
@@ -26,7 +25,6 @@ from .commands._command import Group
 from .report import printable
 
 _COMMANDS = Path(__file__).parent / "commands"
-_METHODS = Path(_modules.__file__).parent / "methods"
 _PIPE_CLOSED = 141
 _CLEANING = 3.0  # seconds for which a second Ctrl-C must not disturb the tidying after the first
 
@@ -58,25 +56,14 @@ class Lazy(Group):
             return _run.command(cmd_name)
         return None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Methods and other commands with the first line of their docstrings; none is imported."""
-        groups: dict[str, list[tuple[str, str]]] = {"Methods": [], "Commands": []}
-        for name in self.list_commands(ctx):
-            group = "Methods" if name in _modules.names("methods") else "Commands"
-            groups[group].append((name, _summary(name)))
-        for title, rows in groups.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
-
-
-def _summary(name: str) -> str:
-    """The first line of a command's docstring, read without importing it."""
-    for folder in (_COMMANDS, _METHODS):
-        file = folder / f"{name}.py"
-        if file.is_file():
-            text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
-            return text.split("\n", 1)[0]
-    return "A method of another distribution."
+    def sections(self, ctx: click.Context) -> dict[str, list[str]]:
+        """Methods, and other commands."""
+        methods = _modules.names("methods")
+        names = self.list_commands(ctx)
+        return {
+            "Methods": [name for name in names if name in methods],
+            "Commands": [name for name in names if name not in methods],
+        }
 
 
 @click.group(

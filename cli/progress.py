@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -14,6 +15,7 @@ from .report import counted
 if TYPE_CHECKING:
     from augtool.run import Progress
 
+_COLUMNS = 80  # of a terminal that does not know its own width
 _EVERY = 60.0  # seconds between plain lines
 
 
@@ -51,8 +53,14 @@ class Meter:
         if self._bar is None:
             from tqdm import tqdm
 
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns
             self._bar = tqdm(
-                total=progress.total, unit="img", unit_scale=True, leave=False, dynamic_ncols=True
+                total=progress.total,
+                unit="img",
+                unit_scale=True,
+                leave=False,
+                dynamic_ncols=columns > 0,
+                ncols=None if columns else _COLUMNS,
             )
         self._bar.update(progress.rows - self._bar.n)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+
+from augtool import _modules
 
 _HELP_OPTIONS = ["-h", "--help"]
 
@@ -33,7 +37,17 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group that names the nearest command when there is none of the name."""
+    """A group that imports no command to list it, and names the nearest one for a misspelt name."""
+
+    def sections(self, ctx: click.Context) -> dict[str, list[str]]:
+        """The commands by the headings under which help lists them."""
+        return {"Methods": self.list_commands(ctx)}
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands with the first line of their docstrings."""
+        for title, names in self.sections(ctx).items():
+            with formatter.section(title):
+                formatter.write_dl([(name, _summary(name)) for name in names])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,3 +60,13 @@ class Group(click.Group):
             hint = did_you_mean(name, self.list_commands(ctx))
             raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _summary(name: str) -> str:
+    """The first line of a command's docstring, read without importing it."""
+    for folder in (Path(__file__).parent, Path(_modules.__file__).parent / "methods"):
+        file = folder / f"{name}.py"
+        if file.is_file():
+            text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
+            return text.split("\n", 1)[0]
+    return "A method of another distribution."

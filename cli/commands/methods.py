@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import textwrap
 from typing import Any
 
 import click
 
+from .. import options, stdout
 from ._command import Command
 
 _WIDTH = 96
@@ -17,19 +17,18 @@ _WIDTH = 96
 @click.command("methods", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--cite", metavar="METHOD", help="Print BibTeX of this method's paper.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@options.DEBUG
 def command(as_json: bool, cite: str | None, **_given: Any) -> None:
     """List the methods with their parameters, defaults, bounds and papers."""
     from augtool import catalogue
 
     if cite is not None:
-        click.echo(catalogue.bibtex(cite))
+        stdout.line(catalogue.bibtex(cite))
     elif as_json:
-        entries = [dataclasses.asdict(one) for one in catalogue.entries()]
-        click.echo(json.dumps(entries, ensure_ascii=False, indent=2))
+        stdout.as_json([dataclasses.asdict(one) for one in catalogue.entries()])
     else:
         for one in catalogue.entries():
-            click.echo("\n".join(_lines(one)))
+            stdout.line("\n".join(_lines(one)))
 
 
 def _lines(entry: Any) -> list[str]:

@@ -11,14 +11,13 @@ import click
 
 from augtool import _modules
 from augtool.errors import OutputError, OutputExists, UsageError
-from augtool.recipe import Step
 
 from .. import options, stdout, values
 from ._command import Group
-from ._method import method_command
 
 if TYPE_CHECKING:
     from augtool.plan import Plan
+    from augtool.recipe import Step
 
 ROWS = click.option(
     "--rows", type=values.RowRange(), help="The first B rows, or rows A to B−1.  [default: all]"
@@ -62,6 +61,8 @@ def command(ctx: click.Context) -> None:
 
 @cache
 def _of_method(name: str) -> click.Command:
+    from ._method import method_command
+
     return method_command(
         name,
         _plan,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +77,20 @@ def refused(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> Refused
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start the command as a process of its own, leader of its own session."""
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command as a process of its own, leader of its own session.
+
+    ``before`` is a statement that it executes first.
+    """
     program = (  # a background job is born with Ctrl-C ignored
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "{before}; from augtool_cli.main import main; main()"
     )
+    started = []
 
-    def begin(*arguments: object, before: str = "", **given: Any) -> subprocess.Popen[str]:
+    def begin(*arguments: object, before: str = "pass", **given: Any) -> subprocess.Popen[str]:
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **given}
-        return subprocess.Popen(
+        run = subprocess.Popen(
             [sys.executable, "-c", program.format(before=before), *map(str, arguments)],
             cwd=tmp_path,
             text=True,
@@ -91,5 +98,14 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             start_new_session=True,
             **given,
         )
+        started.append(run)
+        return run
 
-    return begin
+    yield begin
+    for run in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        for stream in (run.stdout, run.stderr):
+            if stream is not None:
+                stream.close()

@@ -1,0 +1,148 @@
+"""Signals: one line, the right code, no file and no process left behind.
+
+Workers and their server hold the stderr of the run: when that ends, all of them have.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Start = Callable[..., subprocess.Popen[str]]
+LONG = ("cutmix", "--in", "sample:?n=4000", "--out", "m.h5", "--copies", "200")
+
+
+def begun(run: subprocess.Popen[str], first: str = "making ") -> None:
+    """Wait until the run says that it makes rows."""
+    assert run.stderr is not None
+    assert run.stderr.readline().startswith(first)
+
+
+def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
+    """(exit code, what it said) once the run and all that it started are gone."""
+    _, err = run.communicate(timeout=60)
+    return run.returncode, err
+
+
+@pytest.mark.parametrize(
+    ("number", "workers", "code", "said"),
+    [
+        (signal.SIGINT, "2", 130, "stopped by SIGINT (Ctrl-C)"),
+        (signal.SIGINT, "inline", 130, "stopped by SIGINT (Ctrl-C)"),
+        (signal.SIGTERM, "2", 143, "stopped by SIGTERM"),
+        (signal.SIGHUP, "2", 129, "stopped by SIGHUP"),
+    ],
+    ids=["INT", "INT-inline", "TERM", "HUP"],
+)
+def test_a_signal_ends_a_run_and_leaves_nothing(
+    start: Start, tmp_path: Path, number: int, workers: str, code: int, said: str
+) -> None:
+    inline = "import importlib; importlib.import_module('augtool.run').workers_of = lambda *_: 0"
+    options, before = ([], inline) if workers == "inline" else (["-j", workers], "pass")
+    run = start(*LONG, *options, before=before)
+    begun(run)
+    if number == signal.SIGINT:  # a terminal sends it to all
+        os.killpg(run.pid, number)
+    else:
+        run.send_signal(number)
+    assert ended(run) == (code, f"augtool: {said}; nothing was left behind\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_impatient_second_ctrl_c_does_not_disturb_the_tidying(
+    start: Start, tmp_path: Path
+) -> None:
+    run = start(*LONG, "-j", 2)
+    begun(run)
+    for _ in range(20):
+        os.killpg(run.pid, signal.SIGINT)
+    assert ended(run)[0] == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_is_one_line_also_while_workers_start(start: Start, tmp_path: Path) -> None:
+    started = (
+        "import importlib, sys; run = importlib.import_module('augtool.run'); old = run.warm_up; "
+        "run.warm_up = lambda: (old(), print('started', file=sys.stderr, flush=True))"
+    )
+    run = start(*LONG, "-j", 2, before=started)
+    begun(run, "started")
+    os.killpg(run.pid, signal.SIGINT)
+    code, err = ended(run)
+    assert code == 130
+    assert err == "augtool: stopped by SIGINT (Ctrl-C); nothing was left behind\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_nohup_is_respected(start: Start, tmp_path: Path) -> None:
+    ignored = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    run = start("cutmix", "--in", "sample:?n=4000", "--out", "m.h5", "-j", 1, before=ignored)
+    begun(run)
+    run.send_signal(signal.SIGHUP)
+    code, err = ended(run)
+    assert code == 0
+    assert err.startswith("m.h5: 4,000 rows")
+
+
+def test_a_killed_run_takes_its_workers_along_and_the_next_one_clears_up(
+    start: Start, tmp_path: Path
+) -> None:
+    run = start(*LONG, "-j", 2)
+    begun(run)
+    run.kill()
+    assert ended(run)[0] == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == [".m.h5.augtool"]
+    again = start("cutmix", "--in", "sample:?n=9", "--out", "m.h5")
+    assert ended(again)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["m.h5"]
+
+
+def test_a_killed_worker_ends_the_run_with_one_line(start: Start, tmp_path: Path) -> None:
+    run = start(*LONG, "-j", 1)
+    begun(run)
+    for process in _of_session(run.pid):
+        if "multiprocessing.forkserver" in process.read_text(errors="replace"):
+            pid = int(process.parent.name)
+            if pid != run.pid and _parent(pid) != run.pid:
+                os.kill(pid, signal.SIGKILL)
+    code, err = ended(run)
+    assert code == 1
+    assert err == (
+        "augtool: a worker process died (killed, or out of memory); "
+        "try again with fewer --workers\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_run_of_one_output_is_refused(start: Start, tmp_path: Path) -> None:
+    first = start(*LONG, "-j", 1)
+    begun(first)
+    second = start(*LONG, "-j", 1, "--overwrite")
+    assert ended(second) == (
+        2,
+        "augtool: m.h5: another run is writing it; wait for it or choose another --out\n",
+    )
+    first.terminate()
+    assert ended(first)[0] == 143
+    assert not list(tmp_path.iterdir())
+
+
+def _of_session(leader: int) -> list[Path]:
+    """The command lines of all processes of a session."""
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if _field(path, 3) == leader]
+
+
+def _parent(pid: int) -> int:
+    return _field(Path(f"/proc/{pid}/cmdline"), 1)
+
+
+def _field(cmdline: Path, index: int) -> int:
+    try:
+        return int((cmdline.parent / "stat").read_text().rpartition(")")[2].split()[index])
+    except OSError:  # it has ended meanwhile
+        return -1
