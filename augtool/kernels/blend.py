@@ -137,8 +137,8 @@ def _blend_outer(
     line = width * values
     spread = np.empty(line, np.uint32)
     for row in range(base.shape[0]):
-        for i in range(line):
-            spread[i] = across[row, i // values]
+        for x in range(width):
+            spread[x * values : (x + 1) * values] = np.uint32(across[row, x])
         for y in range(height):
             at, height_weight = y * line, np.uint32(down[row, y])
             one = pixels[base[row] * height * line + at :][:line]

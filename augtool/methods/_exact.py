@@ -31,10 +31,12 @@ def log(x: Floats) -> Floats:
     mantissa, exponent = np.frexp(x)  # in 0.5 … 1
     ratio = (mantissa - 1) / (mantissa + 1)
     square = ratio * ratio
-    total = np.zeros_like(ratio)
+    total: Floats = np.zeros_like(ratio)
     for term in range(45, 0, -2):
         total = total * square + 1 / term
-    return 2 * ratio * total + exponent * _LN2
+    total *= 2 * ratio
+    total += exponent * _LN2
+    return total
 
 
 def cos_turns(part: npt.NDArray[np.int64], whole: int) -> Floats:
