@@ -121,8 +121,10 @@ def _drawn(
     return draw_grid(cells, view.cols, scale=view.scale, outline=view.outline, font=view.font)
 
 
-def _box(values: Any) -> tuple[int, int, int, int]:
-    y0, x0, y1, x1 = (int(value) for value in values)
+def _box(values: Any) -> tuple[int, int, int, int] | None:
+    if np.size(values) != 4:  # several boxes cannot all be outlined
+        return None
+    y0, x0, y1, x1 = (int(value) for value in np.ravel(values))
     return y0, x0, y1, x1
 
 

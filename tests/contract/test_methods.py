@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from augtool import methods
-from augtool.apply import Members, apply, measured
+from augtool.apply import Members, apply, measured, prepared
 from augtool.errors import UsageError
+from augtool.methods._contract import ChannelStatistics
 from augtool.params import bounds_of, is_whole
 from augtool.plan import Block, Plan, make_plan
 from augtool.recipe import Recipe, Step, step
@@ -56,6 +57,9 @@ def steps(draw: st.DrawFn, name: str) -> Step:
 
 
 def plan_of(one: Step, shape: tuple[int, ...], n: int = 20, **given_recipe: Any) -> Plan:
+    channels = shape[2] if len(shape) == 3 else 1
+    known = ChannelStatistics((120.0,) * channels, (50.0,) * channels)
+    one = prepared(one, lambda: known)
     return make_plan(Recipe((one,), **given_recipe), n, shape, 1)
 
 

@@ -1,0 +1,190 @@
+"""Fill: whole images from one source, some of their pixels replaced by a colour or by noise.
+
+A region of one colour is painted byte for byte. For noise the same kernel paints a mask, and the
+values are made where the mask is set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba.extending import register_jitable
+
+from augtool.kernels._compile import compiled
+from augtool.kernels._memory import as_bytes, copy_bytes
+from augtool.kernels._random import NORMAL_VARIANCE, normal
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.uint64]
+Pixels = npt.NDArray[Any]
+Paint = Callable[[Pixels, Ints, Pixels, Pixels], None]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What dropped pixels become: ``mean + std · N(0, 1)``, rounded and clipped in whole numbers.
+
+    mean, std
+        (C,) float64, in the units of the pixels.
+    key
+        (m,) uint64, the randomness of each row; None when std is 0.
+    per_pixel
+        Whether N is drawn for every pixel and channel; else once a region and channel.
+    """
+
+    mean: Floats
+    std: Floats
+    key: Keys | None = None
+    per_pixel: bool = False
+
+    @property
+    def scale(self) -> Floats:
+        """(C,) float64: what one step of `normal` is worth."""
+        return self.std / math.sqrt(NORMAL_VARIANCE)
+
+    def colours(self, regions: int, dtype: np.dtype[Any]) -> Pixels:
+        """(m, regions, C) the colour of each region, (1, 1, C) when all have the same."""
+        values = self.mean[None, None]
+        if self.key is not None:
+            places = np.arange(regions * len(self.mean), dtype=np.uint64)
+            drawn = normal(self.key[:, None], places).reshape(-1, regions, len(self.mean))
+            values = self.mean + self.scale * drawn
+        low, high, half = _ends(dtype)
+        return (np.clip(values, low, high) + half).astype(dtype)
+
+
+def fill_boxes(
+    pixels: Pixels, base: Ints, boxes: npt.NDArray[np.int32], filling: Filling, out: Pixels
+) -> None:
+    """``out[i] = pixels[base[i]]``, and inside each of ``boxes[i]`` the filling.
+
+    pixels (n, H, W[, C]) and out (m, H, W[, C]) are C-contiguous and of one dtype, uint8, uint16,
+    float32 or float64; base (m,) int64 in 0 … n−1; boxes (m, k, 4) int32, y0 x0 y1 x1, half-open,
+    inside the image; a later box lies over an earlier one.
+    """
+
+    def paint(source: Pixels, rows: Ints, lines: Pixels, made: Pixels) -> None:
+        own = lines.shape[:2] != (1, 1)
+        sizes = line_and_pixel(made)
+        _paint_boxes(as_bytes(source), rows, boxes, *sizes, as_bytes(lines), own, as_bytes(made))
+
+    fill(paint, boxes.shape[1], pixels, base, filling, out)
+
+
+def fill(
+    paint: Paint, regions: int, pixels: Pixels, base: Ints, filling: Filling, out: Pixels
+) -> None:
+    """Fill the regions of each row that ``paint`` knows: ``paint(source, rows, lines, made)`` makes
+    ``made[i] = source[rows[i]]`` with ``lines[i, region]`` across each region; there is one line
+    for all of them, (1, 1, …), when all are of one colour."""
+    rows, height, width = out.shape[:3]
+    if not filling.per_pixel:
+        lines = np.tile(filling.colours(regions, out.dtype), width)
+        paint(pixels, base, lines, out)
+        return
+    mask, line = np.empty(out.shape[:3], np.uint8), np.ones((1, 1, width), np.uint8)
+    paint(np.zeros((1, height, width), np.uint8), np.zeros(rows, np.int64), line, mask)
+    means, scales = np.tile(filling.mean, width), np.tile(filling.scale, width)
+    assert filling.key is not None
+    ends = _ends(out.dtype)
+    _noise(_flat(pixels), base, mask, means, scales, filling.key, *ends, _flat(out))
+
+
+def line_and_pixel(pixels: Pixels) -> tuple[int, int, int]:
+    """Lines of an image, bytes of a line, bytes of a pixel."""
+    pixel = pixels.dtype.itemsize * math.prod(pixels.shape[3:])
+    return pixels.shape[1], pixels.shape[2] * pixel, pixel
+
+
+def _flat(pixels: Pixels) -> Pixels:
+    return np.asarray(pixels).reshape(-1)
+
+
+def _ends(dtype: np.dtype[Any]) -> tuple[float, float, float]:
+    """The lowest value, the highest, and what is added before a fraction is cut off."""
+    if dtype.kind == "u":
+        return 0.0, float(np.iinfo(dtype).max), 0.5
+    return -math.inf, math.inf, 0.0
+
+
+@compiled(
+    "void(Array(u1, 1, 'C', True), Array(i8, 1, 'A'), Array(i4, 3, 'A'), i8, i8, i8, u1[::1], b1, "
+    "u1[::1])"
+)
+def _paint_boxes(
+    pixels: Bytes,
+    base: Ints,
+    boxes: npt.NDArray[np.int32],
+    height: int,
+    line: int,
+    pixel: int,
+    lines: Bytes,
+    own: bool,
+    out: Bytes,
+) -> None:
+    image = height * line
+    for row in range(base.shape[0]):
+        copy_bytes(out, row * image, pixels, base[row] * image, image)
+        for region in range(boxes.shape[1]):
+            y0, x0, y1, x1 = boxes[row, region]
+            left, count = x0 * pixel, (x1 - x0) * pixel
+            if count > 0:
+                start = (row * boxes.shape[1] + region) * line * own
+                for y in range(y0, y1):
+                    copy_bytes(out, row * image + y * line + left, lines, start, count)
+
+
+@register_jitable
+def _value(place: Any, mean: Any, scale: Any, key: Any, low: Any, high: Any) -> Any:
+    drawn = mean + scale * normal(key, place)
+    drawn = drawn if drawn > low else low
+    return drawn if drawn < high else high
+
+
+@compiled(
+    *(
+        f"void(Array({kind}, 1, 'C', True), Array(i8, 1, 'A'), u1[:, :, ::1], f8[::1], f8[::1], "
+        f"Array(u8, 1, 'A'), f8, f8, f8, {kind}[::1])"
+        for kind in ("u1", "u2", "f4", "f8")
+    )
+)
+def _noise(
+    pixels: Pixels,
+    base: Ints,
+    mask: Bytes,
+    mean: Floats,
+    scale: Floats,
+    key: Keys,
+    low: float,
+    high: float,
+    half: float,
+    out: Pixels,
+) -> None:
+    rows, height, width = mask.shape
+    line = mean.shape[0]
+    image, channels = height * line, line // width
+    for row in range(rows):
+        own = key[row]
+        copy_bytes(out, row * image, pixels, base[row] * image, image)
+        for y in range(height):
+            stop = np.uint64(0)
+            while True:
+                start = stop
+                while start < width and not mask[row, y, start]:
+                    start += np.uint64(1)
+                if start == width:
+                    break
+                stop = start
+                while stop < width and mask[row, y, stop]:
+                    stop += np.uint64(1)
+                place = y * line + np.int64(start) * channels
+                for i in range(np.int64(stop - start) * channels):
+                    drawn = _value(place + i, mean[i], scale[i], own, low, high)
+                    out[row * image + place + i] = drawn + half
