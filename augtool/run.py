@@ -7,8 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,12 +17,10 @@ import numpy as np
 from augtool import labels, machine, schema, sinks, worker
 from augtool.apply import prepared
 from augtool.books import Books, check_free, check_place, open_books
-from augtool.engines.inline import InlineExecutor
-from augtool.engines.processes import ProcessExecutor, warm_up
-from augtool.errors import SourceError, WorkerDied
-from augtool.isolate import server_is_ready
+from augtool.engines import open_engine
+from augtool.engines.processes import warm_up
+from augtool.errors import SourceError
 from augtool.job import INLINE, Job
-from augtool.kernels import load_all as load_kernels
 from augtool.methods._contract import ChannelStatistics
 from augtool.plan import Ints, Plan, make_plan
 from augtool.recipe import Recipe
@@ -203,33 +200,6 @@ def workers_of(job: Job, source: Source) -> int:
     if rows * row_bytes < _SMALL_JOB_BYTES:
         return INLINE
     return machine.workers_for(block_bytes=64 << 20)
-
-
-@contextmanager
-def open_engine(workers: int) -> Iterator[Executor]:
-    """An executor with its workers started; on an error they are stopped, not waited for."""
-    if workers == INLINE:
-        load_kernels()
-        yield InlineExecutor()
-        return
-    engine = ProcessExecutor(workers)
-    try:
-        engine.submit(worker.ready).add_done_callback(_server_answered)
-        yield engine
-    except (BrokenProcessPool, EOFError, ConnectionError) as error:  # a worker, or their server
-        engine.stop()
-        raise WorkerDied(
-            "a worker process died (killed, or out of memory); try again with fewer --workers"
-        ) from error
-    except BaseException:
-        engine.stop()
-        raise
-    engine.shutdown()
-
-
-def _server_answered(first: Future[Any]) -> None:
-    if not first.cancelled() and first.exception() is None:
-        server_is_ready()
 
 
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:

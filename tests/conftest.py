@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from augtool import worker
+from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.job import Job
 from augtool.recipe import Reading, Recipe, step
-from augtool.run import open_engine
 
 
 @pytest.fixture(scope="session", autouse=True)

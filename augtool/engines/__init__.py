@@ -1,1 +1,44 @@
 """Where tasks run: anything with the ``concurrent.futures.Executor`` interface, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from augtool import worker
+from augtool.engines.inline import InlineExecutor
+from augtool.engines.processes import ProcessExecutor
+from augtool.errors import WorkerDied
+from augtool.isolate import server_is_ready
+from augtool.job import INLINE
+from augtool.kernels import load_all
+
+
+@contextmanager
+def open_engine(workers: int) -> Iterator[Executor]:
+    """An executor with its workers started; on an error they are stopped, not waited for."""
+    if workers == INLINE:
+        load_all()
+        yield InlineExecutor()
+        return
+    engine = ProcessExecutor(workers)
+    try:
+        engine.submit(worker.ready).add_done_callback(_server_answered)
+        yield engine
+    except (BrokenProcessPool, EOFError, ConnectionError) as error:  # a worker, or their server
+        engine.stop()
+        raise WorkerDied(
+            "a worker process died (killed, or out of memory); try again with fewer --workers"
+        ) from error
+    except BaseException:
+        engine.stop()
+        raise
+    engine.shutdown()
+
+
+def _server_answered(first: Future[Any]) -> None:
+    if not first.cancelled() and first.exception() is None:
+        server_is_ready()

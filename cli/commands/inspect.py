@@ -34,12 +34,19 @@ _SHOWN_CLASSES = 50
     is_flag=True,
     help="Print class and path of each row of an input, as CSV.",
 )
+@click.option("--cite", is_flag=True, help="Print a paragraph on an output, for a paper.")
 @options.READING
 @options.CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.DEBUG
 def command(
-    path: str, row: int | None, input: str | None, as_list: bool, as_json: bool, **given: Any
+    path: str,
+    row: int | None,
+    input: str | None,
+    as_list: bool,
+    cite: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Say what is in an output of augtool, or in anything that it reads.
 
@@ -50,12 +57,14 @@ def command(
     from augtool.recipe import Reading
 
     reading = options.reading_from(given)
-    if as_list and row is not None:
-        raise UsageError("--row explains one row and --list lists all: give one")
+    if (row is not None) + as_list + cite > 1:
+        raise UsageError("--row, --list and --cite each print something else: give one")
     if input is not None and row is None:
         raise UsageError("--in names the files of a row: give --row too")
     if as_list:
         _list(path, reading, as_json)
+    elif cite:
+        _cite(path, as_json)
     elif row is not None:
         _explain(path, row, input, reading, as_json)
     elif output.is_output(path) and reading == Reading():
@@ -65,6 +74,18 @@ def command(
         info = inspection.inspect_source(path, reading)
         _tell(info, _source_lines, as_json)
         say_warnings(info.warnings)
+
+
+def _cite(path: str, as_json: bool) -> None:
+    from augtool import output
+    from augtool.citation import paragraph
+
+    with output.open(path) as opened:
+        text = paragraph(opened)
+    if as_json:
+        stdout.as_json({"citation": text})
+    else:
+        stdout.line(text)
 
 
 def _explain(path: str, row: int, spec: str | None, reading: Reading, as_json: bool) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from augtool.engines import open_engine
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor
 from augtool.errors import WorkerDied
-from augtool.run import open_engine
 
 
 def test_engines_give_results_and_errors_alike() -> None:
