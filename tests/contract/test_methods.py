@@ -6,9 +6,12 @@ import dataclasses
 import hashlib
 import inspect
 from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import click
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -229,6 +232,15 @@ def test_a_method_says_what_it_is(name: str) -> None:
     assert method.PAPER
     assert 0 <= method.PROB <= 1
     assert all(bounds_of(field).help.endswith(".") for field in dataclasses.fields(method.Params))
+
+
+@every_method
+def test_its_parameters_have_option_names_of_their_own(name: str) -> None:
+    (point,) = entry_points(group="console_scripts", name="augtool")
+    group = import_module(point.module).augtool
+    command = group.get_command(click.Context(group), name)
+    given = [option for param_ in command.params for option in param_.opts]
+    assert len(given) == len(set(given))
 
 
 @every_method
