@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import methods, rng
-from augtool.errors import SourceError
+from augtool.errors import SourceError, UsageError
 from augtool.methods._contract import Column
 from augtool.recipe import Recipe, Step
 
@@ -251,6 +251,11 @@ def make_plan(
     """
     method = methods.load(recipe.steps[0].method)
     method.check_shape(recipe.steps[0].params, shape)
+    if recipe.block_rows is not None and recipe.block_rows < method.SLOTS:
+        raise UsageError(
+            f"block_rows {recipe.block_rows}: {recipe.steps[0].method} mixes {method.SLOTS} rows "
+            "of a block"
+        )
     selection = good
     usable = rows if good is None else len(good)
     if recipe.limit is not None and recipe.limit < usable:

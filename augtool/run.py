@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import labels, machine, schema, sinks, worker
+from augtool import labels, machine, methods, schema, sinks, worker
 from augtool.apply import prepared
 from augtool.books import Books, check_free, check_place, open_books
 from augtool.engines import open_engine
@@ -182,7 +182,7 @@ def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
     """What is odd about the classes that take part."""
     target = source.targets[0]
-    if target.kind != "classes":
+    if target.kind != "classes" or methods.load(plan.step.method).SLOTS == 1:
         return ()
     present = np.flatnonzero(labels.mass(target, plan.selection))
     if len(present) > 1:

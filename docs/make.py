@@ -1,12 +1,16 @@
 """Write what the documentation takes from the program: ``python docs/make.py``.
 
-docs/cli.md from the ``--help`` of every command, and the answers in the README.
+docs/cli.md from the ``--help`` of every command; docs/methods.md from the methods' docstrings, with
+the paragraphs on other implementations kept; the answers in the README. With ``pictures``, each
+method's picture too.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +19,8 @@ from pathlib import Path
 
 import click
 from augtool_cli.main import augtool
+
+from augtool import catalogue, methods
 
 ROOT = Path(__file__).parent.parent
 _WIDTH = 88
@@ -54,6 +60,24 @@ copies = 4
 The `augtool` command must be on the `PATH`: activate its virtual environment first.
 """
 
+_METHODS_TOP = """\
+# The methods
+
+Each method is a command, `augtool NAME`, with the options of [the command line](cli.md) for input,
+output and rows. A row's sources, weights and draws are stored beside it: [schema.md](schema.md).
+`augtool methods` lists parameters, defaults and bounds; with `--cite NAME` it prints BibTeX.
+
+Images are (H, W) or (H, W, C) arrays of uint8, uint16, float32 or float64; `mixup` takes arrays of
+any rank. "Base" is the first source of a row, "partner" the second; λ is the base's share. All
+draws happen in the plan. Applying it takes whole numbers and basic operations only, so the pixels are
+the same on every machine.
+
+**Left out** are methods that need a trained network, since augtool runs none: Puzzle Mix,
+Co-Mixup, Attentive CutMix, SnapMix, TransMix, TokenMix, AlignMix, Manifold Mixup, AutoMix and kin.
+**Label smoothing** is an option of every method (`--label-smoothing`); `smooth` is that option
+alone.
+"""
+
 
 def cli_page() -> str:
     """docs/cli.md, the same on every terminal."""
@@ -74,6 +98,32 @@ def helps(
             subcommand = command.get_command(context, one)
             assert subcommand is not None
             yield from helps(subcommand, one, context)
+
+
+def methods_page(text: str) -> str:
+    """docs/methods.md: each method's docstring, picture and paper, and what ``text``, the page as
+    it is, says of it elsewhere."""
+    kept = dict(re.findall(r"^## (\w+)\n.*?(^\*\*Elsewhere\.\*\* .*?)\n\n", text, re.M | re.S))
+    parts = [_METHODS_TOP]
+    for one in catalogue.entries():
+        said = inspect.cleandoc(methods.load(one.name).__doc__ or "").replace("``", "`")
+        parts.append(
+            f"## {one.name}\n\n{said}\n\n![{one.name}](images/methods/{one.name}.png)\n\n"
+            f"{kept.get(one.name, '**Elsewhere.** …')}\n\n{one.paper}\n"
+        )
+    return "\n".join(parts)
+
+
+def pictures() -> None:
+    """docs/images/methods/: six rows of each method, made from the sample."""
+    folder = ROOT / "docs" / "images" / "methods"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
+        for name in methods.names():
+            made = f'augtool {name} --in "sample:?n=400&size=144" --out {name}.h5 -n 6 --prob 1'
+            _answer(f"{made} --seed 6", scratch)
+            _answer(f"augtool preview {name}.h5 --rows 1 --cols 6 --out {name}.png", scratch)
+            shutil.copy(Path(scratch) / f"{name}.png", folder)
 
 
 def readme(text: str) -> str:
@@ -97,6 +147,10 @@ def _answer(line: str, folder: str) -> str:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["pictures"]:
+        pictures()
+    page = ROOT / "docs" / "methods.md"
+    page.write_text(methods_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli_page(), encoding="utf-8")
     front = ROOT / "README.md"
     front.write_text(readme(front.read_text(encoding="utf-8")), encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augtool.errors import SourceError
+from augtool.errors import SourceError, UsageError
 from augtool.plan import Plan, make_plan, pieces
 from augtool.recipe import Recipe, step
 
@@ -147,6 +147,11 @@ def test_the_last_block_takes_the_remainder() -> None:
 def test_a_single_image_has_no_partner() -> None:
     with pytest.raises(SourceError, match="1 usable image"):
         plan_of(1)
+
+
+def test_a_block_holds_as_many_rows_as_one_row_is_made_of() -> None:
+    with pytest.raises(UsageError, match="block_rows 2: mosaic mixes 4 rows"):
+        make_plan(Recipe((step("mosaic"),), block_rows=2), 50, SHAPE, 1)
 
 
 def test_good_rows_alone_are_planned() -> None:
