@@ -61,7 +61,7 @@ def estimate(job: Job) -> Estimate:
             shape=plan.shape,
             nbytes=nbytes,
             source_bytes=source.nbytes,
-            tasks=sum(1 for _ in worker.cut(plan, chunk_rows, job.task_blocks or 1)),
+            tasks=_tasks(plan, chunk_rows, job.task_blocks or 1),
             workers=workers,
             seconds=seconds / max(workers, 1),
             label_mass=_label_mass(source, plan, job.recipe.label_smoothing),
@@ -73,6 +73,18 @@ def estimate(job: Job) -> Estimate:
                 *_skip_warnings(job, broken),
             ),
         )
+
+
+def _tasks(plan: Plan, chunk_rows: int | None, blocks: int) -> int:
+    """How many tasks `worker.cut` makes, however many there are."""
+    if chunk_rows is not None:
+        return -(-plan.total // (max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows))
+    last = plan.passes - 1
+    groups = plan.group(last) + 1
+    begins_group = last == 0 or plan.group(last - 1) < groups - 1
+    rows = plan.total - last * plan.n if begins_group else plan.n  # of the last group's first pass
+    begun = sum(plan.bounds(block)[0] < rows for block in range(0, plan.blocks, blocks))
+    return (groups - 1) * -(-plan.blocks // blocks) + begun
 
 
 def _probed(job: Job, source: Source) -> tuple[Plan, float, int]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SHUFFLE = 0
+_MOST_CELLS = 1024
+_MOST_SIDE = 8192  # pixels of an image that is enlarged on request
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,11 @@ def _chosen(count: int, view: View, *, spread: bool) -> list[int]:
         wrong = [row for row in view.pick if row >= count]
         if wrong:
             raise UsageError(f"row {wrong[0]}: there are only rows 0…{count - 1}")
+    shown = len(view.pick) if view.pick is not None else min(view.rows * view.cols, count)
+    if shown > _MOST_CELLS:
+        raise UsageError(f"{shown:,} images: a grid shows at most {_MOST_CELLS:,}; choose fewer")
+    if view.pick is not None:
         return list(view.pick)
-    shown = min(view.rows * view.cols, count)
     if view.seed is not None:
         shuffle = rng.Shuffle.keyed(count, view.seed, _SHUFFLE)
         return [int(row) for row in shuffle.rows(np.arange(shown))]
@@ -115,10 +120,21 @@ def _drawn(
 
     if images[0].ndim not in (2, 3):
         raise UsageError(f"rows of shape {images[0].shape} are not images: nothing to preview")
+    _check_side(images, view.scale)
     said = captions(vectors, names, kind, view.font)
     marks = [None] * len(images) if boxes is None else list(map(_box, boxes))
     cells = [Cell(*cell) for cell in zip(images, said, marks, strict=True)]
     return draw_grid(cells, view.cols, scale=view.scale, outline=view.outline, font=view.font)
+
+
+def _check_side(images: Sequence[Any], scale: int | None) -> None:
+    """Raise `UsageError` for an enlargement that would take all memory."""
+    side = max(max(image.shape[:2]) for image in images)
+    if scale is not None and scale * side > _MOST_SIDE:
+        raise UsageError(
+            f"scale {scale}: an image would be {scale * side:,} pixels long; "
+            f"use at most {max(1, _MOST_SIDE // side)}"
+        )
 
 
 def _box(values: Any) -> tuple[int, int, int, int] | None:

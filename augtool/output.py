@@ -153,6 +153,8 @@ def _metadata(
 
     if not path.exists():
         raise UsageError(f"{path}: there is no such file; check the path")
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise SourceError(f"{path}: not a file, so not an output of augtool")
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = {name: _plain(value) for name, value in file.attrs.items()}

@@ -261,14 +261,14 @@ def _reserve(path: Path) -> None:
 
 def _no_room(path: Path, needed: int, free: int) -> OutputError:
     return OutputError(
-        f"{path.parent.parent}: the output needs {needed:,} bytes and {free:,} are free; "
+        f"{path.parent.parent.resolve()}: the output needs {needed:,} bytes and {free:,} are free; "
         "free some space or choose another --out"
     )
 
 
 def _refused(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"{path.parent.parent}: writing the output failed ({error.strerror or error}); "
+        f"{path.parent.parent.resolve()}: writing the output failed ({error.strerror or error}); "
         "free some space or choose another --out"
     )
 

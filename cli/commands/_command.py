@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,6 @@ def _summary(name: str) -> str:
     for folder in (Path(__file__).parent, Path(_modules.__file__).parent / "methods"):
         file = folder / f"{name}.py"
         if file.is_file():
-            text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
-            return text.split("\n", 1)[0]
+            text = file.read_text(encoding="utf-8").removeprefix('"""')
+            return text.split("\n", 1)[0].removesuffix('"""')
     return "A method of another distribution."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -192,6 +193,9 @@ def test_inspect_says_what_it_cannot_do(
         (["data", "--out", "data/p.png"], 2, "is the input or inside it"),
         (["nope"], 2, "nope: there is no such file or folder"),
         (["text.png"], 2, "text.png: not an input that augtool reads"),
+        (["pipe"], 2, "pipe: not an input that augtool reads"),
+        (["m.h5", "--scale", "9999"], 2, "scale 9999: an image would be 139,986 pixels long"),
+        (["sample:", "--cols", "99", "--rows", "99"], 2, "2,000 images: a grid shows at most"),
     ],
 )
 def test_preview_says_what_it_cannot_do(
@@ -199,6 +203,7 @@ def test_preview_says_what_it_cannot_do(
 ) -> None:
     assert cli("cutmix", "--in", folder, "--out", "m.h5", "-q")[0] == 0
     Path("text.png").write_text("no image")
+    os.mkfifo("pipe")  # to open it would be to wait for ever
     assert said in refused("preview", *arguments, code=code)
 
 

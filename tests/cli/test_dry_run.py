@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -12,6 +13,10 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+
+from augtool import estimate, worker
+from augtool.plan import make_plan
+from augtool.recipe import Recipe, step
 
 Cli = Callable[..., tuple[int, str, str]]
 SAMPLE = "sample:?n=200&size=12&classes=4"
@@ -68,6 +73,23 @@ def test_workers_and_tasks_are_those_that_would_run(cli: Cli) -> None:
     assert said(cli, "--in", source, "--copies", 9)["tasks"] == 2  # eight copies share a task
     assert said(cli, "--in", source, "--compression", "gzip")["tasks"] == 1
     assert said(cli, "--in", SAMPLE)["workers"] == 0
+
+
+@pytest.mark.parametrize("originals", [False, True])
+@pytest.mark.parametrize("chunk_rows", [None, 16, 100])
+def test_tasks_are_counted_as_they_are_cut(originals: bool, chunk_rows: int | None) -> None:
+    for total, blocks in itertools.product([1, 70, 300, 2400, 2401, 2700, 2711, 5000], [1, 2, 9]):
+        recipe = Recipe((step("cutmix"),), num=total, keep_originals=originals, block_rows=64)
+        plan = make_plan(recipe, 300, (9, 14, 3), 1)
+        made = sum(1 for _ in worker.cut(plan, chunk_rows, blocks))
+        assert estimate._tasks(plan, chunk_rows, blocks) == made
+
+
+def test_an_endless_run_is_estimated_at_once(cli: Cli) -> None:
+    code, out, err = cli("cutmix", "--in", SAMPLE, "--out", "m.h5", "--copies", 10**15, "--dry-run")
+    assert code == 0
+    assert "rows     200,000,000,000,000,000 of" in out
+    assert "this run would stop" in err
 
 
 def test_a_bad_compression_is_found(refused: Callable[..., str]) -> None:
