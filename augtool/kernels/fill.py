@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
 from augtool.kernels._compile import compiled
 from augtool.kernels._memory import as_bytes, copy_bytes
@@ -89,12 +88,14 @@ def fill(
         lines = np.tile(filling.colours(regions, out.dtype), width)
         paint(pixels, base, lines, out)
         return
-    mask, line = np.empty(out.shape[:3], np.uint8), np.ones((1, 1, width), np.uint8)
-    paint(np.zeros((1, height, width), np.uint8), np.zeros(rows, np.int64), line, mask)
+    wide = -(-width // 8) * 8  # so that the mask can be looked at eight pixels at a time
+    mask, line = np.empty((rows, height, wide), np.uint8), np.ones((1, 1, wide), np.uint8)
+    paint(np.zeros((1, height, wide), np.uint8), np.zeros(rows, np.int64), line, mask)
     means, scales = np.tile(filling.mean, width), np.tile(filling.scale, width)
     assert filling.key is not None
     ends = _ends(out.dtype)
-    _noise(_flat(pixels), base, mask, means, scales, filling.key, *ends, _flat(out))
+    masks = mask, mask.view(np.uint64)
+    _noise(_flat(pixels), base, *masks, width, means, scales, filling.key, *ends, _flat(out))
 
 
 def line_and_pixel(pixels: Pixels) -> tuple[int, int, int]:
@@ -141,17 +142,10 @@ def _paint_boxes(
                     copy_bytes(out, row * image + y * line + left, lines, start, count)
 
 
-@register_jitable
-def _value(place: Any, mean: Any, scale: Any, key: Any, low: Any, high: Any) -> Any:
-    drawn = mean + scale * normal(key, place)
-    drawn = drawn if drawn > low else low
-    return drawn if drawn < high else high
-
-
 @compiled(
     *(
-        f"void(Array({kind}, 1, 'C', True), Array(i8, 1, 'A'), u1[:, :, ::1], f8[::1], f8[::1], "
-        f"Array(u8, 1, 'A'), f8, f8, f8, {kind}[::1])"
+        f"void(Array({kind}, 1, 'C', True), Array(i8, 1, 'A'), u1[:, :, ::1], u8[:, :, ::1], i8, "
+        f"f8[::1], f8[::1], Array(u8, 1, 'A'), f8, f8, f8, {kind}[::1])"
         for kind in ("u1", "u2", "f4", "f8")
     )
 )
@@ -159,6 +153,8 @@ def _noise(
     pixels: Pixels,
     base: Ints,
     mask: Bytes,
+    eights: npt.NDArray[np.uint64],
+    width: int,
     mean: Floats,
     scale: Floats,
     key: Keys,
@@ -167,24 +163,27 @@ def _noise(
     half: float,
     out: Pixels,
 ) -> None:
-    rows, height, width = mask.shape
-    line = mean.shape[0]
+    height, line = mask.shape[1], mean.shape[0]
     image, channels = height * line, line // width
-    for row in range(rows):
+    drawn = np.empty(line, np.int32)
+    for row in range(base.shape[0]):
         own = key[row]
         copy_bytes(out, row * image, pixels, base[row] * image, image)
         for y in range(height):
             stop = np.uint64(0)
-            while True:
+            while stop < width:
                 start = stop
-                while start < width and not mask[row, y, start]:
-                    start += np.uint64(1)
-                if start == width:
-                    break
-                stop = start
+                if not eights[row, y, start // np.uint64(8)]:
+                    stop = (start | np.uint64(7)) + np.uint64(1)
+                    continue
                 while stop < width and mask[row, y, stop]:
                     stop += np.uint64(1)
                 place = y * line + np.int64(start) * channels
-                for i in range(np.int64(stop - start) * channels):
-                    drawn = _value(place + i, mean[i], scale[i], own, low, high)
-                    out[row * image + place + i] = drawn + half
+                count = np.int64(stop - start) * channels
+                for i in range(count):  # in a loop of its own the hash runs on vectors
+                    drawn[i] = normal(own, place + i)
+                for i in range(count):
+                    value = mean[i] + scale[i] * drawn[i]
+                    value = value if value > low else low
+                    out[row * image + place + i] = (value if value < high else high) + half
+                stop += np.uint64(1)

@@ -97,6 +97,8 @@ def _sizes(
         fits = ((size >= 1) & (size < sides)).all(axis=1)
         taken[open_[fits]] = size[fits]
         open_ = open_[~fits]
+        if not open_.size:
+            break
     return taken
 
 
