@@ -243,7 +243,7 @@ def test_no_space_is_said_before_the_work_with_bytes_needed_and_free(
     assert "5,000 are free" in said
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "2"], ["--compression", "gzip:0"]])
+@pytest.mark.parametrize("options", [["--workers", "2"], ["--compression", "gzip:0"]])
 def test_a_disk_that_fills_up_is_one_line(start: Start, tmp_path: Path, options: list[str]) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
     run = start("cutmix", "--in", "sample:?n=500", "--out", "m.h5", *options, before=limit)
