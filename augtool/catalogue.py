@@ -58,7 +58,7 @@ def entry(name: str) -> Entry:
 def bibtex(name: str) -> str:
     """A BibTeX entry of a method's paper: "Authors. Title. Venue Year. arXiv:Id"."""
     paper = methods.load(name).PAPER
-    authors, title, *rest = (part.strip() for part in re.split(r"\. (?=[A-Z0-9a])", paper))
+    authors, title, *rest = paper.split(". ")
     year = re.search(r"\b(19|20)\d\d\b", " ".join(rest))
     arxiv = re.search(r"arXiv:([\d.]+\d)", paper)
     fields = {

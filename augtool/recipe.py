@@ -145,8 +145,8 @@ class Recipe:
             raise UsageError(f"block_rows {self.block_rows}: must be a power of two")
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing {self.label_smoothing:g}: must be in 0…1, below 1")
-        if not self.steps:
-            raise UsageError("a recipe needs at least one step")
+        if len(self.steps) != 1:
+            raise UsageError(f"a recipe of {len(self.steps)} steps: this version takes one step")
 
     def as_json(self) -> str:
         """The recipe as one line of JSON, keys in a fixed order."""

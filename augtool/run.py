@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import labels, machine, methods, schema, sinks, worker
+from augtool import kernels, labels, machine, methods, schema, sinks, worker
 from augtool.apply import prepared
 from augtool.books import Books, check_free, check_place, open_books
 from augtool.engines import open_engine
@@ -91,13 +91,16 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     output = Path(job.output)
     layout = sinks.load(sinks.format_of(output))
     check_output(job)
+    names = methods.load(job.recipe.steps[0].method).KERNELS
     if job.workers != INLINE:
-        warm_up()
+        warm_up(names)
     with ExitStack() as stack:
         books = stack.enter_context(open_books(output))
         check_output(job)  # again: a run that ended meanwhile has made it
         source = open_for(job.recipe, job.input, books.scratch)
         workers = workers_of(job, source)
+        if workers == INLINE:
+            kernels.load(names)
         engine = stack.enter_context(open_engine(workers))
         skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)

@@ -22,7 +22,7 @@ from augtool.recipe import Reading, Recipe, step
 @pytest.fixture(scope="session", autouse=True)
 def fork_server() -> None:
     """Start the fork server with the kernels in it, as the command line does."""
-    warm_up()
+    warm_up(("paste",))
     with open_engine(1) as engine:
         engine.submit(worker.ready).result()
 

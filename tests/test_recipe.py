@@ -36,6 +36,12 @@ def test_a_recipe_holds_nothing_of_the_machine() -> None:
     assert not keys & {"input", "output", "workers", "format", "compression", "overwrite"}
 
 
+@pytest.mark.parametrize("steps", [(), (step("cutmix"), step("flip"))])
+def test_a_recipe_that_cannot_be_run_whole_is_refused(steps: Any) -> None:
+    with pytest.raises(UsageError, match="takes one step"):
+        Recipe(steps)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

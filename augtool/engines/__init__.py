@@ -14,14 +14,12 @@ from augtool.engines.processes import ProcessExecutor
 from augtool.errors import WorkerDied
 from augtool.isolate import server_is_ready
 from augtool.job import INLINE
-from augtool.kernels import load_all
 
 
 @contextmanager
 def open_engine(workers: int) -> Iterator[Executor]:
     """An executor with its workers started; on an error they are stopped, not waited for."""
     if workers == INLINE:
-        load_all()
         yield InlineExecutor()
         return
     engine = ProcessExecutor(workers)

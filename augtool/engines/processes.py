@@ -12,9 +12,10 @@ import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
 
+from augtool import kernels
 from augtool.isolate import bare_main, end_with_parent, process_context
 
-PRELOAD = ["augtool.engines._preload"]
+_warmed: set[str] = set()  # kernels that workers have or find in the cache
 
 
 class ProcessExecutor(ProcessPoolExecutor):
@@ -38,17 +39,21 @@ class ProcessExecutor(ProcessPoolExecutor):
             process.join()
 
 
-def warm_up() -> None:
-    """Have workers made ready while the parent is busy with something else."""
+def warm_up(kernel_names: tuple[str, ...]) -> None:
+    """Have workers made ready, with these kernels in them, while the parent is busy."""
     context = process_context()
-    if context.get_start_method() == "forkserver":
+    if _warmed or context.get_start_method() != "forkserver":
+        # The server, if any, began with other kernels: workers find these in the cache on disk.
+        if not _warmed.issuperset(kernel_names):
+            kernels.load(kernel_names)
+    else:
         from multiprocessing import forkserver
 
+        modules = [f"{kernels.__name__}.{name}" for name in kernel_names]
         with bare_main():
-            context.set_forkserver_preload(PRELOAD)
+            context.set_forkserver_preload(["augtool.worker", *modules])
             forkserver.ensure_running()
-    else:
-        from augtool.engines import _preload  # noqa: F401  fills the cache on disk
+    _warmed.update(kernel_names)
 
 
 def _begin() -> None:

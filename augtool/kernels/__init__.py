@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+from collections.abc import Iterable
 
 
-def load_all() -> None:
-    """Import every kernel, which compiles it or takes it from the cache on disk."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+def load(names: Iterable[str]) -> None:
+    """Import these kernels, which compiles them or takes them from the cache on disk."""
+    for name in names:
+        importlib.import_module(f"{__name__}.{name}")

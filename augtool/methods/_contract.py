@@ -49,12 +49,14 @@ class Method(Protocol):
     ``Params``: a frozen dataclass of `augtool.params.param` fields, checked when made.
     ``PROB``: the share of rows it is applied to when the user does not say.
     ``SLOTS``: how many source rows one output row is made of, the base included.
+    ``KERNELS``: the modules of ``augtool.kernels`` that it calls.
     ``PAPER``: one line: authors, title, where and when.
     """
 
     Params: type[ParamsLike]
     PROB: float
     SLOTS: int
+    KERNELS: tuple[str, ...]
     PAPER: str
 
     def check_shape(self, params: Any, shape: tuple[int, ...]) -> None:
@@ -74,7 +76,7 @@ class Method(Protocol):
         self, params: Any, columns: Columns, shape: tuple[int, ...]
     ) -> npt.NDArray[np.float32]:
         """(m, SLOTS) float32: what each source row contributes, from the same integers that
-        `apply` uses; each entry rounded once."""
+        `apply` uses; each entry rounded once. (1, SLOTS) when all rows have the same."""
         ...
 
     def apply(

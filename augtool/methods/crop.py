@@ -20,6 +20,7 @@ from augtool.params import param
 
 PROB = 1.0
 SLOTS = 1
+KERNELS = ("warp", "fill")
 PAPER = "He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016"
 
 

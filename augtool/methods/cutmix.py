@@ -22,6 +22,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("paste",)
 PAPER = (
     "Yun, Han, Oh, Chun, Choe, Yoo. CutMix: Regularization Strategy to Train Strong Classifiers "
     "with Localizable Features. ICCV 2019. arXiv:1905.04899"

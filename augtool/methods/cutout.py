@@ -22,6 +22,7 @@ from augtool.params import param
 
 PROB = 1.0
 SLOTS = 1
+KERNELS = ("fill",)
 PAPER = (
     "DeVries, Taylor. Improved Regularization of Convolutional Neural Networks with Cutout. 2017. "
     "arXiv:1708.04552"

@@ -24,6 +24,7 @@ from augtool.params import param
 
 PROB = 0.5
 SLOTS = 1
+KERNELS = ("fill",)
 PAPER = (
     "Zhong, Zheng, Kang, Li, Yang. Random Erasing Data Augmentation. AAAI 2020. arXiv:1708.04896"
 )

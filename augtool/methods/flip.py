@@ -18,6 +18,7 @@ from augtool.methods._single import whole
 
 PROB = 0.5
 SLOTS = 1
+KERNELS = ("warp",)
 PAPER = (
     "Krizhevsky, Sutskever, Hinton. ImageNet Classification with Deep Convolutional Neural "
     "Networks. NeurIPS 2012"

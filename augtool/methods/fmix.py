@@ -23,6 +23,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("mask",)
 PAPER = (
     "Harris, Marcu, Painter, Niranjan, Prügel-Bennett, Hare. FMix: Enhancing Mixed Sample Data "
     "Augmentation. 2020. arXiv:2002.12047"

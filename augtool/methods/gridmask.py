@@ -26,6 +26,7 @@ from augtool.params import param
 
 PROB = 0.8
 SLOTS = 1
+KERNELS = ("grid",)
 PAPER = "Chen, Liu, Zhao, Jia. GridMask Data Augmentation. 2020. arXiv:2001.04086"
 
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -45,7 +46,7 @@ class Params:
 
     preset: str = param(
         "imagenet",
-        "The authors' values for what is not given: for images of 224 pixels, or of 32.",
+        "The authors' values for what is not given: for images of about 224 pixels a side, or 32.",
         choices=tuple(_PRESETS),
     )
     period_range: tuple[int, int] | None = param(

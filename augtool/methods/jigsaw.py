@@ -21,6 +21,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("paste",)
 PAPER = (
     "Baek, Bang, Shim. GridMix: Strong Regularization through Local Context Mapping. "
     "Pattern Recognition 109, 2021"

@@ -19,6 +19,7 @@ from augtool.params import check
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("blend",)
 PAPER = (
     "Zhang, Cisse, Dauphin, Lopez-Paz. mixup: Beyond Empirical Risk Minimization. ICLR 2018. "
     "arXiv:1710.09412"

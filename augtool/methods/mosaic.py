@@ -21,6 +21,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 4
+KERNELS = ("paste",)
 PAPER = (
     "Bochkovskiy, Wang, Liao. YOLOv4: Optimal Speed and Accuracy of Object Detection. 2020. "
     "arXiv:2004.10934"

@@ -21,6 +21,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("resize",)
 PAPER = (
     "Qin, Fang, Zhang, Liu, Wang, Wang. ResizeMix: Mixing Data with Preserved Object Information "
     "and True Labels. 2020. arXiv:2012.11101"

@@ -25,6 +25,7 @@ from augtool.params import param
 
 PROB = 1.0
 SLOTS = 1
+KERNELS = ("warp", "fill")
 PAPER = (
     "Simard, Steinkraus, Platt. Best Practices for Convolutional Neural Networks Applied to "
     "Visual Document Analysis. ICDAR 2003"

@@ -25,6 +25,7 @@ from augtool.params import check
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("saliency", "paste")
 PAPER = (
     "Uddin, Monira, Shin, Chung, Bae. SaliencyMix: A Saliency Guided Data Augmentation Strategy "
     "for Better Regularization. ICLR 2021. arXiv:2006.01791"

@@ -22,6 +22,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+KERNELS = ("blend",)
 PAPER = (
     "Lee, Zaheer, Astrid, Lee. SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust "
     "Classifiers. CVPR Workshops 2020"

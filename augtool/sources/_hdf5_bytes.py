@@ -17,8 +17,8 @@ import numpy as np
 
 from augtool.errors import SourceError
 from augtool.isolate import limited
+from augtool.sources._arrays import Extent
 from augtool.sources._hdf5_find import Ask
-from augtool.sources.hdf5 import Extent
 
 CPU_SECONDS = 30
 """A step that takes longer than this is a loop that the library does not leave."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import hashlib
+import importlib
 import inspect
+import re
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -222,6 +225,35 @@ def test_every_parameter_out_of_bounds_is_named(name: str, data: st.DataObject) 
     pair = "tuple" in str(get_type_hints(params)[field.name])
     with pytest.raises(UsageError, match=field.name):
         step(name, **{field.name: (wrong, wrong) if pair else wrong})
+
+
+@every_method
+def test_the_kernels_it_calls_are_those_it_names(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are compiled before workers start; another would be compiled in each of them."""
+    called = set()
+    real = builtins.__import__
+
+    def spy(module: str, *rest: Any, **more: Any) -> Any:
+        if module.startswith("augtool.kernels."):
+            called.add(module.rpartition(".")[2])
+        return real(module, *rest, **more)
+
+    plan = plan_of(step(name), (9, 14, 3))
+    pixels = noise(plan, "uint8")
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "__import__", spy)
+        made(plan, plan.draw(0, 0), pixels)
+    reached = {one for one in called if not one.startswith("_")}
+    assert reached <= set(methods.load(name).KERNELS) | _imported_by(methods.load(name).KERNELS)
+
+
+def _imported_by(kernels: tuple[str, ...]) -> set[str]:
+    """Kernels that these kernels' modules import, so that they come along."""
+    modules = [importlib.import_module(f"augtool.kernels.{name}") for name in kernels]
+    text = "".join(inspect.getsource(module) for module in modules)
+    return set(re.findall(r"from augtool\.kernels\.(\w+) import", text))
 
 
 @every_method
