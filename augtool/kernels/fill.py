@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from augtool.kernels._compile import compiled
+from augtool.kernels._filling import Filling, ends_of
 from augtool.kernels._memory import as_bytes, copy_bytes
-from augtool.kernels._random import NORMAL_VARIANCE, normal
+from augtool.kernels._random import normal
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -24,39 +24,6 @@ Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
 Pixels = npt.NDArray[Any]
 Paint = Callable[[Pixels, Ints, Pixels, Pixels], None]
-
-
-@dataclass(frozen=True)
-class Filling:
-    """What dropped pixels become: ``mean + std · N(0, 1)``, rounded and clipped in whole numbers.
-
-    mean, std
-        (C,) float64, in the units of the pixels.
-    key
-        (m,) uint64, the randomness of each row; None when std is 0.
-    per_pixel
-        Whether N is drawn for every pixel and channel; else once a region and channel.
-    """
-
-    mean: Floats
-    std: Floats
-    key: Keys | None = None
-    per_pixel: bool = False
-
-    @property
-    def scale(self) -> Floats:
-        """(C,) float64: what one step of `normal` is worth."""
-        return self.std / math.sqrt(NORMAL_VARIANCE)
-
-    def colours(self, regions: int, dtype: np.dtype[Any]) -> Pixels:
-        """(m, regions, C) the colour of each region, (1, 1, C) when all have the same."""
-        values = self.mean[None, None]
-        if self.key is not None:
-            places = np.arange(regions * len(self.mean), dtype=np.uint64)
-            drawn = normal(self.key[:, None], places).reshape(-1, regions, len(self.mean))
-            values = self.mean + self.scale * drawn
-        low, high, half = _ends(dtype)
-        return (np.clip(values, low, high) + half).astype(dtype)
 
 
 def fill_boxes(
@@ -93,7 +60,7 @@ def fill(
     paint(np.zeros((1, height, wide), np.uint8), np.zeros(rows, np.int64), line, mask)
     means, scales = np.tile(filling.mean, width), np.tile(filling.scale, width)
     assert filling.key is not None
-    ends = _ends(out.dtype)
+    ends = ends_of(out.dtype)
     masks = mask, mask.view(np.uint64)
     _noise(_flat(pixels), base, *masks, width, means, scales, filling.key, *ends, _flat(out))
 
@@ -106,13 +73,6 @@ def line_and_pixel(pixels: Pixels) -> tuple[int, int, int]:
 
 def _flat(pixels: Pixels) -> Pixels:
     return np.asarray(pixels).reshape(-1)
-
-
-def _ends(dtype: np.dtype[Any]) -> tuple[float, float, float]:
-    """The lowest value, the highest, and what is added before a fraction is cut off."""
-    if dtype.kind == "u":
-        return 0.0, float(np.iinfo(dtype).max), 0.5
-    return -math.inf, math.inf, 0.0
 
 
 @compiled(

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from numba.extending import register_jitable
 
 from augtool.kernels._compile import compiled
+from augtool.kernels._filling import Filling
 from augtool.kernels._memory import as_bytes, copy_bytes
-from augtool.kernels.fill import Filling, fill, line_and_pixel
+from augtool.kernels.fill import fill, line_and_pixel
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

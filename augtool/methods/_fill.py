@@ -20,7 +20,7 @@ from augtool.methods._contract import Column, Statistics, Streams
 from augtool.params import ParamsLike, check, param, shown
 
 if TYPE_CHECKING:
-    from augtool.kernels.fill import Filling
+    from augtool.kernels._filling import Filling
 
 _NEEDS: dict[str, tuple[str, ...]] = {
     "mean": ("mean",),
@@ -120,7 +120,7 @@ def filling(
 ) -> Filling:
     """What the kernels fill rows of this shape with. Raises `UsageError` when a mean or a spread is
     needed that was neither given nor measured."""
-    from augtool.kernels.fill import Filling
+    from augtool.kernels._filling import Filling
 
     for name in _NEEDS.get(params.fill, ()):
         if getattr(params, name) is None:
