@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from augtool import methods
 from augtool.methods._contract import Measures, Prepares, Statistics
-from augtool.plan import Block, Plan, idle
+from augtool.plan import Block, Plan, idle, weights_of
 from augtool.recipe import Step
 
 Pixels = npt.NDArray[Any]
@@ -51,7 +51,7 @@ def measured(plan: Plan, block: Block, members: Members) -> Block:
     return dataclasses.replace(
         block,
         columns={f"{step.method}_{name}": values for name, values in columns.items()},
-        weight=method.weights(step.params, columns, plan.shape),
+        weight=weights_of(step, columns, plan.shape, len(block)),
     )
 
 

@@ -202,7 +202,7 @@ class Plan:
         return Block(
             members=members if self.selection is None else self.selection[members],
             slots=slots,
-            weight=method.weights(params, columns, self.shape),
+            weight=weights_of(self.step, columns, self.shape, rows),
             columns={f"{self.step.method}_{name}": values for name, values in columns.items()},
             spared=spared,
             out=number * self.n + (members if in_order else np.arange(low, low + rows)),
@@ -277,6 +277,15 @@ def idle(
     """Put into the ``spared`` rows the values that leave a row as it is."""
     for column in declared:
         columns[column.name][spared] = column.idle
+
+
+def weights_of(
+    step: Step, columns: dict[str, npt.NDArray[Any]], shape: tuple[int, ...], rows: int
+) -> npt.NDArray[np.float32]:
+    """(rows, S) float32: what each source contributes, by the step's method."""
+    method = methods.load(step.method)
+    weights = method.weights(step.params, columns, shape)
+    return weights if len(weights) == rows else np.repeat(weights, rows, axis=0)
 
 
 def _cycle(generator: np.random.Generator, rows: int) -> Ints:
