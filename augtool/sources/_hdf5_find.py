@@ -17,19 +17,7 @@ import h5py
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources._layout import shown_shape
-
-# Image data sets and the label data sets that go with them, the best first; any case.
-_USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "images": ("labels", "label", "targets", "target", "y"),
-    "image": ("label", "labels", "target", "targets", "y"),
-    "x": ("y",),
-    "x_train": ("y_train",),
-    "train_x": ("train_y",),
-    "train_set_x": ("train_set_y",),
-    "train_images": ("train_labels",),
-    "data": ("labels", "label", "targets", "target"),
-}
-_PARTNER_WORDS = {"images": "labels", "image": "label", "x": "y", "data": "labels"}
+from augtool.sources._names import PARTNER_WORDS, USUAL_NAMES
 
 _MOST_OBJECTS = 20_000
 _MOST_SOFT_LINKS = 32
@@ -105,10 +93,10 @@ def _usual_pairs(ask: Ask) -> list[tuple[str, str | None]]:
     for path, _ in _walk(ask.file):
         groups.setdefault(path.rpartition("/")[0], []).append(path)
     return [
-        (path, _first_of(_USUAL_NAMES[_last_name(path)], paths))
+        (path, _first_of(USUAL_NAMES[_last_name(path)], paths))
         for paths in groups.values()
         for path in paths
-        if _last_name(path) in _USUAL_NAMES
+        if _last_name(path) in USUAL_NAMES
     ]
 
 
@@ -116,8 +104,8 @@ def _usual_labels(ask: Ask, images: h5py.Dataset) -> h5py.Dataset:
     """The labels beside ``images``: train_labels beside train_images, else a usual name."""
     group = images.name.strip("/").rpartition("/")[0]
     words = _last_name(images.name).split("_")
-    partner = "_".join(_PARTNER_WORDS.get(word, word) for word in words)
-    usual = [label for labels in _USUAL_NAMES.values() for label in labels]
+    partner = "_".join(PARTNER_WORDS.get(word, word) for word in words)
+    usual = [label for labels in USUAL_NAMES.values() for label in labels]
     names = [name for name in (partner, *usual) if name not in words]
     beside = [path for path, _ in _walk(ask.file) if path.rpartition("/")[0] == group]
     path = _first_of(names, beside)

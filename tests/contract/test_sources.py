@@ -38,11 +38,22 @@ def hdf5(path: Path) -> str:
     return str(path / "arrays.h5")
 
 
+def npz(path: Path) -> str:
+    images = np.arange(N, dtype=np.uint8)[:, None, None, None] * np.ones(SHAPE, np.uint8)
+    np.savez_compressed(path / "arrays.npz", x=images, y=np.arange(N) * 3 // N)
+    return str(path / "arrays.npz")
+
+
 def sample(_path: Path) -> str:
     return f"sample:?n={N}&size={SHAPE[0]}x{SHAPE[1]}&classes=3"
 
 
-MAKERS: dict[str, Callable[[Path], str]] = {"folder": folder, "hdf5": hdf5, "sample": sample}
+MAKERS: dict[str, Callable[[Path], str]] = {
+    "folder": folder,
+    "hdf5": hdf5,
+    "npz": npz,
+    "sample": sample,
+}
 every_source = pytest.mark.parametrize("name", _modules.names("sources"))
 
 
