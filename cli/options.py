@@ -104,7 +104,7 @@ INPUT = click.option(
     required=True,
     metavar="PATH",
     callback=_not_empty,
-    help="Image folder, HDF5 file, or sample:",
+    help="Image folder, HDF5 or npz file, or sample:",
 )
 
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -69,8 +69,8 @@ output and rows. A row's sources, weights and draws are stored beside it: [schem
 
 Images are (H, W) or (H, W, C) arrays of uint8, uint16, float32 or float64; `mixup` takes arrays of
 any rank. "Base" is the first source of a row, "partner" the second; λ is the base's share. All
-draws happen in the plan. Applying it takes whole numbers and basic operations only, so the pixels are
-the same on every machine.
+draws happen in the plan. Applying it takes whole numbers and basic operations only, so the pixels
+are the same on every machine.
 
 **Left out** are methods that need a trained network, since augtool runs none: Puzzle Mix,
 Co-Mixup, Attentive CutMix, SnapMix, TransMix, TokenMix, AlignMix, Manifold Mixup, AutoMix and kin.

@@ -30,6 +30,15 @@ def test_the_command_reference_is_what_help_prints() -> None:
     assert written == make.cli_page(), "run: python docs/make.py"
 
 
+def test_every_method_is_explained_pictured_and_compared() -> None:
+    make = _loaded("docs/make.py")
+    written = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert written == make.methods_page(written), "run: python docs/make.py"
+    assert "**Elsewhere.** …" not in written
+    pictures = {path.stem for path in (ROOT / "docs" / "images" / "methods").iterdir()}
+    assert pictures == set(_modules.names("methods"))
+
+
 def test_the_command_reference_is_as_wide_on_every_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
