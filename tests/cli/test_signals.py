@@ -68,7 +68,7 @@ def test_an_impatient_second_ctrl_c_does_not_disturb_the_tidying(
 def test_ctrl_c_is_one_line_also_while_workers_start(start: Start, tmp_path: Path) -> None:
     started = (
         "import importlib, sys; run = importlib.import_module('augtool.run'); old = run.warm_up; "
-        "run.warm_up = lambda: (old(), print('started', file=sys.stderr, flush=True))"
+        "run.warm_up = lambda names: (old(names), print('started', file=sys.stderr, flush=True))"
     )
     run = start(*LONG, "-j", 2, before=started)
     begun(run, "started")
