@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ _LOSSY = {"JPEG", "WEBP"}
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 # A file that has become a pipe since it was listed must not block; Windows needs O_BINARY.
+_BATCH_BYTES = 256 << 10
+_Wanted = tuple[int, Pixels, tuple[bytes, int, int]]  # row, where it goes, the listed file
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -76,15 +79,15 @@ class FolderSource:
 
     def read(self, rows: Rows, out: Pixels) -> None:
         """See `Source`. Raises `UsageError` when an image is of another size than ``shape``."""
-        files = self.listing.files(rows)
-        for row, pixels, (name, size, time) in zip(rows, out, files, strict=True):
-            data = self._bytes(row, name, size, time)
-            try:
-                fits = images.decode_into(data, self.reading, pixels)
-            except BadImage as error:
-                raise BrokenInput(int(row), _listing.shown(name), str(error)) from error
-            if not fits:
-                raise sizes_error(self)
+        for batch in _batches(zip(rows, out, self.listing.files(rows), strict=True)):
+            data = [self._bytes(row, *file) for row, _, file in batch]
+            for (row, pixels, (name, _, _)), content in zip(batch, data, strict=True):
+                try:
+                    fits = images.decode_into(content, self.reading, pixels)
+                except BadImage as error:
+                    raise BrokenInput(int(row), _listing.shown(name), str(error)) from error
+                if not fits:
+                    raise sizes_error(self)
 
     def image(self, row: int) -> Pixels:
         """One row at its own size, in the mode of ``reading``."""
@@ -124,6 +127,21 @@ class FolderSource:
             if error.errno in _GONE:
                 raise _changed(name, "is gone since it was listed") from error
             raise BrokenInput(int(row), _listing.shown(name), str(error.strerror)) from error
+
+
+def _batches(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:
+    """Runs of files of about `_BATCH_BYTES`: reading some and then decoding them is faster than
+    turn and turn about, which throws both out of the processor's caches."""
+    batch: list[_Wanted] = []
+    waiting = 0
+    for one in wanted:
+        batch.append(one)
+        waiting += one[2][1]
+        if waiting >= _BATCH_BYTES:
+            yield batch
+            batch, waiting = [], 0
+    if batch:
+        yield batch
 
 
 def sniff(spec: str) -> bool:
