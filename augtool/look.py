@@ -71,7 +71,7 @@ def _of_output(path: str, view: View) -> Image:
             [np.asarray(opened.images[row]) for row in chosen],
             [np.asarray(opened.labels[row]) for row in chosen],
             opened.class_names,
-            "soft" if "label" in opened.fields else "values",
+            opened.attributes.get("target", "soft"),
             [opened.field(boxes[0])[row] for row in chosen] if boxes else None,
             view,
         )

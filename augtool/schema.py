@@ -76,6 +76,7 @@ def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
     return {
         **names,
         **widths,
+        **{_named("target", target): target.kind for target in source.targets},
         "layout": "NHWC"[: len(plan.shape) + 1] if len(plan.shape) in (2, 3) else "N…",
         "recipe": plan.recipe.as_json(),
         "schema_version": SCHEMA_VERSION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +22,18 @@ def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
     for name in _modules.names("sources"):
         module = cast(Format, _modules.load("sources", name))
         if module.sniff(spec):
+            _check_meaning(name, module, reading)
             return module.open(spec, reading, scratch)
     if not Path(spec).exists():
         raise UsageError(f"{spec}: there is no such file or folder; check --in")
     formats = ", ".join(_modules.names("sources"))
     raise UsageError(f"{spec}: not an input that augtool reads ({formats})")
+
+
+def _check_meaning(name: str, module: Format, reading: Reading) -> None:
+    """Refuse what would silently be ignored."""
+    for field in dataclasses.fields(reading):
+        given = getattr(reading, field.name) != field.default
+        if given and field.name not in module.READING:
+            option = field.name.replace("_", "-")
+            raise UsageError(f"--{option} means nothing for an input of kind {name}; leave it out")

@@ -19,6 +19,9 @@ from augtool.sources._contract import Notes, Pixels, Rows, Target
 from augtool.sources._layout import row_shape
 from augtool.sources._targets import StoredTarget, digest_of
 
+ARRAY_READING = frozenset(
+    {"size", "mode", "image_key", "label_key", "layout", "target", "num_classes", "label_base"}
+)
 PIXEL_DTYPES = ("uint8", "uint16", "float32", "float64")
 
 

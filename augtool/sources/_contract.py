@@ -141,7 +141,10 @@ class Varying(Protocol):
 
 
 class Format(Protocol):
-    """The module of a source."""
+    """The module of a source. ``READING`` names the fields of `Reading` that mean something to
+    it; any other that is given is refused."""
+
+    READING: frozenset[str]
 
     def sniff(self, spec: str) -> bool: ...
 

@@ -31,6 +31,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _BATCH_BYTES = 256 << 10
 _Wanted = tuple[int, Pixels, tuple[bytes, int, int]]  # row, where it goes, the listed file
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+READING = frozenset({"size", "fit", "resample", "background", "mode", "classes", "split"})
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from pathlib import Path
 from augtool.errors import SourceError
 from augtool.isolate import isolated
 from augtool.recipe import Layout, Reading
-from augtool.sources._arrays import ArraySource, Extent, Version, check_own_size
+from augtool.sources._arrays import ARRAY_READING, ArraySource, Extent, Version, check_own_size
 from augtool.sources._contract import Notes, Source
 from augtool.sources._targets import StoredTarget
 
+READING = ARRAY_READING
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512
 

@@ -14,12 +14,20 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
-from augtool.sources._arrays import PIXEL_DTYPES, ArraySource, Extent, Version, check_own_size
+from augtool.sources._arrays import (
+    ARRAY_READING,
+    PIXEL_DTYPES,
+    ArraySource,
+    Extent,
+    Version,
+    check_own_size,
+)
 from augtool.sources._contract import Notes, Source
 from augtool.sources._layout import layout_of, shown_shape
 from augtool.sources._names import USUAL_NAMES
 from augtool.sources._targets import stored, target_of
 
+READING = ARRAY_READING
 _AT_ONCE = 1 << 20
 _MOST_HEADER = 10_000  # bytes, NumPy's own bound
 _SUFFIX = ".npy"

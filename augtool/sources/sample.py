@@ -66,6 +66,7 @@ _FULL = 128  # the weight 1 in a stamp: 128 · 255 fits uint16
 _STAMP_BYTES = 48 << 20
 
 _BOUNDS = {"n": (1, 100_000_000), "size": (8, 4096), "classes": (1, _MOST_CLASSES)}
+READING = frozenset({"size", "mode"})
 
 
 def sniff(spec: str) -> bool:

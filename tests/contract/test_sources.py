@@ -140,6 +140,30 @@ def test_every_source_is_recognised_by_its_content_alone(name: str, tmp_path: Pa
     assert sniffing == [name]
 
 
+@every_source
+def test_options_that_mean_nothing_to_a_source_are_refused(name: str, tmp_path: Path) -> None:
+    given = {
+        "fit": "pad",
+        "resample": "box",
+        "background": (1, 2, 3),
+        "classes": (("a", "a"),),
+        "split": "train",
+        "image_key": "x",
+        "label_key": "y",
+        "layout": "NHWC",
+        "target": "vector",
+        "num_classes": 9,
+        "label_base": 1,
+    }
+    known = _modules.load("sources", name).READING
+    refused = set(given) - known
+    assert refused
+    for field in refused:
+        with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} means nothing"):
+            reading = Reading(**{field: given[field]})  # type: ignore[arg-type]
+            open_source(MAKERS[name](tmp_path), reading, tmp_path)
+
+
 def test_what_is_no_source_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(UsageError, match="no such file or folder"):
