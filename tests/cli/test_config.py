@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import augtool
 
@@ -56,7 +58,10 @@ def test_required_options_may_stand_in_the_file(cli: Cli) -> None:
 def test_values_are_written_as_toml_writes_them(
     cli: Cli, toml: str, name: str, value: object
 ) -> None:
-    assert recipe(cli, toml, "--in", SAMPLE, "--out", "m.h5")[name] == value
+    for label in "ab":
+        Path("data", label).mkdir(parents=True)
+        Image.fromarray(np.full((6, 9, 3), 50, np.uint8)).save(f"data/{label}/1.png")
+    assert recipe(cli, toml, "--in", "data", "--out", "m.h5")[name] == value
 
 
 def test_the_methods_own_options_may_stand_in_the_file(cli: Cli) -> None:
