@@ -1,4 +1,4 @@
-"""Finding methods, sources, sinks and engines by file name.
+"""Finding methods, sources and sinks by file name.
 
 To add one is to add a file to its folder, or, in another distribution, an entry point in the group
 ``augtool.methods``, ``augtool.sources`` or ``augtool.sinks``. Nothing is imported before it is
@@ -7,7 +7,9 @@ used.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +45,13 @@ def load(kind: str, name: str) -> ModuleType:
             "update or uninstall its distribution"
         ) from error
     return module
+
+
+def working(kind: str) -> Iterator[tuple[str, ModuleType]]:
+    """(name, module) of all that can be imported: a broken plug-in is passed over."""
+    for name in names(kind):
+        with contextlib.suppress(UsageError):
+            yield name, load(kind, name)
 
 
 @cache

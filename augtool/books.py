@@ -109,7 +109,7 @@ def open_books(output: Path) -> Iterator[Books]:
                 ) from error
             raise
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
     finally:
         os.close(lock)
 
@@ -142,9 +142,17 @@ def _clear(folder: Path) -> None:
             left.unlink()
 
 
+def _remove(folder: Path) -> None:
+    """The lock goes last: until then no other run can begin in this folder."""
+    with contextlib.suppress(OSError):
+        _clear(folder)
+        (folder / "lock").unlink()
+        folder.rmdir()
+
+
 def flush(path: Path) -> None:
     """fsync a file or a folder."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

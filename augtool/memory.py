@@ -65,8 +65,13 @@ def mix(
     pixels = np.ascontiguousarray(images)
     if pixels.dtype.name not in _DTYPES:
         raise UsageError(f"images are {pixels.dtype}: convert them to one of {', '.join(_DTYPES)}")
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if pixels.ndim < 2 or not len(pixels):
+        raise UsageError(f"images of shape {pixels.shape}: give at least one row of pixels")
     target = _target(np.asarray(targets), len(pixels), num_classes)
-    chosen = prepared(chosen, lambda: statistics_of([pixels]))
+    chosen = prepared(
+        chosen, lambda: statistics_of(pixels.__getitem__, len(pixels), pixels[:1].nbytes, seed)
+    )
     recipe = Recipe((chosen,), seed=seed, order="source")
     plan = make_plan(recipe, len(pixels), pixels.shape[1:], pixels.itemsize)
     out = np.empty_like(pixels)

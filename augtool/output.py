@@ -19,6 +19,8 @@ from augtool.schema import RECORD
 
 Array = npt.NDArray[Any]
 
+_VERSION = "schema_version"
+
 
 class Output:
     """An output of augtool, open for reading: a sequence of (image, label) pairs.
@@ -158,7 +160,8 @@ def _metadata(
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = {name: _plain(value) for name, value in file.attrs.items()}
-            if "schema_version" not in attributes or "images" not in file:
+            known = all(isinstance(one, h5py.Dataset) for one in file.values())
+            if not known or not {"images", "labels"} <= set(file) or _VERSION not in attributes:
                 raise SourceError(f"{path}: an HDF5 file, but not made by augtool")
             fields = {
                 name: (

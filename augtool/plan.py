@@ -266,6 +266,11 @@ def make_plan(
             f"the source has {usable} usable image{'s' * (usable != 1)}; {recipe.steps[0].method} "
             f"mixes {method.SLOTS} different ones into each row: add images"
         )
+    if recipe.order == "source" and recipe.num is not None and recipe.num % usable:
+        raise UsageError(
+            f"num {recipe.num}: in source order whole passes of {usable} rows are made; "
+            "use limit for fewer source rows, or leave out num"
+        )
     return Plan(recipe, usable, shape, itemsize, selection)
 
 

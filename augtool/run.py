@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -122,6 +123,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
             done, decodes = done + report.rows, decodes + report.decodes
             tell(Progress(done, plan.total, workers, time.perf_counter() - began))
         seconds = time.perf_counter() - began
+        worker.forget()
+        _ = source.pixels  # raises when an array that was read in place has changed meanwhile
 
         digests = records.digests()
         sink.finish(digests)
@@ -198,11 +201,14 @@ def workers_of(job: Job, source: Source) -> int:
     if job.workers is not None:
         return job.workers
     assert source.shape is not None
-    row_bytes = int(np.prod(source.shape)) * source.dtype.itemsize
-    rows = job.recipe.num or job.recipe.copies * source.n
-    if rows * row_bytes < _SMALL_JOB_BYTES:
+    recipe = job.recipe
+    used = min(source.n, recipe.limit or source.n)
+    plan = Plan(recipe, used, source.shape, source.dtype.itemsize)
+    row_bytes = math.prod(source.shape) * source.dtype.itemsize
+    if plan.total * row_bytes < _SMALL_JOB_BYTES:
         return INLINE
-    return machine.workers_for(block_bytes=64 << 20)
+    low, high = plan.bounds(plan.blocks - 1)  # the largest: it takes the remainder
+    return machine.workers_for(block_bytes=(high - low) * row_bytes)
 
 
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
@@ -216,7 +222,8 @@ def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped,
     ]
     skipped = tuple(Skipped(*one) for future in futures for one in future.result())
     if len(skipped) == source.n:
-        raise SourceError(f"none of the {source.n} images can be read; the first: {skipped[0]}")
+        first = f"{skipped[0].name}: {skipped[0].reason}"
+        raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
     return skipped
 
 

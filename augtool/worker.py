@@ -123,6 +123,12 @@ def ready() -> None:
     """A task that does nothing: it makes an engine start its workers."""
 
 
+def forget() -> None:
+    """Let go of the last run's source: this process may go on for long."""
+    _context.cache_clear()
+    _source.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _context(path: Path) -> Context:
     context: Context = pickle.loads(path.read_bytes())

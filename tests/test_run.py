@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import augtool
-from augtool.errors import OutputError, OutputExists, SourceError, UsageError
+from augtool.errors import InputChanged, OutputError, OutputExists, SourceError, UsageError
 from augtool.job import Job
 
 Make = Callable[..., Any]
@@ -169,6 +170,47 @@ def test_source_order_has_each_row_at_its_own_place(owners: Make, job: Make) -> 
         for image, src, w in zip(rows["images"], rows["src"], rows["weight"], strict=True)
     ]
     assert all(base_is_seen)
+
+
+def test_source_order_makes_whole_passes(owners: Make, job: Make) -> None:
+    source = owners(n=330)
+    with pytest.raises(UsageError, match="whole passes of 330 rows"):
+        augtool.run(job(source, num=400, order="source"))
+    assert augtool.run(job(source, num=660, order="source")).rows == 660
+
+
+def test_an_array_that_changes_during_the_run_is_noticed(owners: Make, job: Make) -> None:
+    source = owners(n=330)
+
+    def listener(progress: Any) -> None:
+        if progress.rows:
+            os.utime(source, ns=(1, progress.rows))
+
+    with pytest.raises(InputChanged, match="changed"):
+        augtool.run(job(source), listener)
+
+
+def test_broken_images_are_left_out_alike_by_any_workers(tmp_path: Path, job: Make) -> None:
+    from PIL import Image
+
+    for row in range(400):
+        file = tmp_path / "data" / f"class{row % 2}" / f"{row:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((6, 9, 3), row % 256, np.uint8)).save(file)
+    for row in (3, 77, 390):
+        (tmp_path / "data" / f"class{row % 2}" / f"{row:03}.png").write_bytes(b"broken")
+    made = set()
+    for workers in (0, 1, 2):
+        one = job(tmp_path / "data", f"{workers}.h5", workers=workers, on_error="skip")
+        summary = augtool.run(one)
+        assert summary.rows == 397
+        assert [skipped.name for skipped in summary.skipped] == [
+            "class0/390.png",
+            "class1/003.png",
+            "class1/077.png",
+        ]
+        made.add(digest(one.output))
+    assert len(made) == 1
 
 
 def test_an_image_is_decoded_once_for_eight_copies(job: Make) -> None:

@@ -18,7 +18,7 @@ from augtool.job import INLINE
 
 @contextmanager
 def open_engine(workers: int) -> Iterator[Executor]:
-    """An executor with its workers started; on an error they are stopped, not waited for."""
+    """An executor whose workers are being started; on an error they are stopped, not waited for."""
     if workers == INLINE:
         yield InlineExecutor()
         return
@@ -26,7 +26,7 @@ def open_engine(workers: int) -> Iterator[Executor]:
     try:
         engine.submit(worker.ready).add_done_callback(_server_answered)
         yield engine
-    except (BrokenProcessPool, EOFError, ConnectionError) as error:  # a worker, or their server
+    except BrokenProcessPool as error:
         engine.stop()
         raise WorkerDied(
             "a worker process died (killed, or out of memory); try again with fewer --workers"

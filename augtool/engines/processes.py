@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from augtool import kernels
@@ -19,15 +20,18 @@ _warmed: set[str] = set()  # kernels that workers have or find in the cache
 
 
 class ProcessExecutor(ProcessPoolExecutor):
-    """A pool of ``workers`` processes that all start with the first task."""
+    """A pool of up to ``workers`` processes."""
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers, mp_context=process_context(), initializer=_begin)
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As in ``concurrent.futures``."""
-        with bare_main():
-            return super().submit(function, *args, **kwargs)
+        """As in ``concurrent.futures``; also `BrokenProcessPool` when the fork server is gone."""
+        try:
+            with bare_main():
+                return super().submit(function, *args, **kwargs)
+        except (EOFError, ConnectionError) as error:
+            raise BrokenProcessPool("the fork server ended") from error
 
     def stop(self) -> None:
         """End the workers without waiting for their tasks."""

@@ -18,8 +18,8 @@ def load(name: str) -> Format:
 def format_of(output: Path) -> str:
     """The format that the name of an output means. Raises `UsageError` when it means none."""
     suffixes = {}
-    for name in _modules.names("sinks"):
-        for suffix in load(name).SUFFIXES:
+    for name, module in _modules.working("sinks"):
+        for suffix in cast(Format, module).SUFFIXES:
             suffixes[suffix] = name
     found = suffixes.get(output.suffix.lower())
     if found is None:

@@ -74,7 +74,8 @@ def lay_out(
         raise _refused(path, error) from error
     writer = Hdf5Writer(
         path,
-        offsets={one.name: offsets[one.name] for one in fields if one not in chunked},
+        rows,
+        offsets=offsets,
         row_bytes={one.name: one.row_bytes for one in fields},
         chunk_rows=in_chunk or 0,
         level=level or 0,
@@ -129,6 +130,7 @@ class Hdf5Writer:
     """
 
     path: Path
+    rows: int
     offsets: Mapping[str, int]
     row_bytes: Mapping[str, int]
     chunk_rows: int
@@ -155,6 +157,8 @@ class Hdf5Writer:
         if offset is None:
             self._encode(field, rows, values)
             return
+        if rows.min() < 0 or rows.max() >= self.rows:  # beyond lies another field
+            raise IndexError(f"rows {rows.min()}…{rows.max()} of {self.rows}")
         data = _bytes_of(values)
         step = self.row_bytes[field]
         edges = np.flatnonzero(np.diff(rows) != 1) + 1

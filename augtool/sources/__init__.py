@@ -19,8 +19,8 @@ def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
     `UsageError` when there is nothing at ``spec`` or no format knows it, `SourceError` when its
     content cannot be used.
     """
-    for name in _modules.names("sources"):
-        module = cast(Format, _modules.load("sources", name))
+    for name, found in _modules.working("sources"):
+        module = cast(Format, found)
         if module.sniff(spec):
             _check_meaning(name, module, reading)
             return module.open(spec, reading, scratch)

@@ -92,7 +92,9 @@ class ArraySource:
 
     @property
     def pixels(self) -> Pixels | None:
-        """The mapped array; None where axes or bytes must be swapped to use it."""
+        """The mapped array; None where axes or bytes must be swapped to use it. Looks whether the
+        file has changed: kernels read it without asking."""
+        self._check_unchanged()
         stored: Pixels = self._stored
         as_it_is = self.layout != "NCHW" and stored.dtype.isnative and stored.flags.aligned
         return stored if as_it_is else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +32,8 @@ READING = ARRAY_READING
 _AT_ONCE = 1 << 20
 _MOST_HEADER = 10_000  # bytes, NumPy's own bound
 _SUFFIX = ".npy"
+# encrypted members are a RuntimeError, unknown compressions a NotImplementedError
+_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,11 @@ def open(spec: str, reading: Reading, scratch: Path) -> Source:
             images, labels = _chosen(spec, file, reading)
             pixels = _unpacked(spec, file, images, scratch / "images.raw", PIXEL_DTYPES)
             labelled = _unpacked(spec, file, labels, scratch / "labels.raw")
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise SourceError(f"{spec}: not readable as npz, perhaps damaged ({error})") from error
+    for name, extent in ((images, pixels), (labels, labelled)):
+        if 0 in extent.shape or not extent.shape:
+            raise SourceError(f"{spec}: {name} {shown_shape(extent.shape)} holds no rows")
     if pixels.shape[0] != labelled.shape[0]:
         raise SourceError(
             f"{spec}: {images} has {pixels.shape[0]} rows, {labels} has {labelled.shape[0]}; "
