@@ -51,7 +51,7 @@ class BrokenInput(SourceError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
+        return f"{self.name}: {self.reason}; replace it, or go on without it (on-error skip)"
 
 
 class InputChanged(SourceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -22,6 +23,7 @@ from augtool.run import Skipped, check_output, open_for, plan_of, plan_warnings,
 from augtool.sources._contract import Source
 
 _PROBE_ROWS = 128
+_PROBE_BYTES = 8 << 20
 _BYTES_PER_SECOND = 1e9  # how fast one process writes, roughly
 
 
@@ -115,10 +117,11 @@ def _skip_warnings(job: Job, broken: int) -> tuple[str, ...]:
 
 def _row_seconds(plan: Plan, source: Source) -> float:
     """Seconds that one process takes for a row, from reading and mixing a few."""
-    few = min(_PROBE_ROWS, plan.rows_of_block(0, 0))
+    fitting = max(1, _PROBE_BYTES // max(1, math.prod(plan.shape) * plan.itemsize))
+    few = min(_PROBE_ROWS, fitting, plan.rows_of_block(0, 0))
     block = plan.draw(0, 0).part(0, few).compact()
     out = np.empty((few, *plan.shape), source.dtype)
-    _make(plan, block.part(0, 1), source, out[:1])  # kernels are loaded outside the clock
+    _make(plan, block.part(0, 1).compact(), source, out[:1])  # kernels are loaded outside the clock
     began = time.perf_counter()
     _make(plan, block, source, out)
     return (time.perf_counter() - began) / few

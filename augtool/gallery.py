@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SIZE = (224, 224)  # when the images differ and no size is asked for
+_SHOWN_LAM = 0.6
 _POOL = 8  # images that partners come from, shown or not
 
 
@@ -75,14 +76,30 @@ def gallery_of(
 
 
 def columns_of(names: Sequence[str]) -> list[Column]:
-    """A column for each method, applied to every row."""
-    return [Column(name, step(name, prob=1)) for name in names]
+    """A column for each method, applied to every row; where a method has a λ, it is one that
+    shows both images."""
+    return [
+        Column(name, step(name, prob=1, **({"lam": _SHOWN_LAM} if _has_lam(name) else {})))
+        for name in names
+    ]
+
+
+def shown_methods(images: int) -> list[str]:
+    """The methods that change pixels and can mix so few ``images``."""
+    return [
+        name
+        for name in methods.names()
+        if images >= methods.load(name).SLOTS and methods.load(name).columns(step(name).params)
+    ]
+
+
+def _has_lam(name: str) -> bool:
+    return "lam" in [field.name for field in dataclasses.fields(methods.load(name).Params)]
 
 
 def columns_of_lam(name: str, shares: Sequence[float]) -> list[Column]:
     """A column for each λ of one method. Raises `UsageError` when it has no λ to fix."""
-    fields = [field.name for field in dataclasses.fields(methods.load(name).Params)]
-    if "lam" not in fields:
+    if not _has_lam(name):
         raise UsageError(f"{name} has no lam to fix; choose a method that has, such as cutmix")
     return [Column(f"{name} λ = {lam:g}", step(name, prob=1, lam=lam)) for lam in shares]
 
@@ -122,10 +139,14 @@ def _from_files(files: Sequence[Path], reading: Reading) -> Pictures:
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}; check --in") from error
     sized = dataclasses.replace(reading, size=reading.size or _SIZE)
-    try:
-        pixels = np.stack([images.decode(one, sized) for one in data])
-    except images.BadImage as error:
-        raise SourceError(f"an image cannot be read: {error}") from error
+
+    def decoded(file: Path, content: bytes) -> npt.NDArray[Any]:
+        try:
+            return images.decode(content, sized)
+        except images.BadImage as error:
+            raise SourceError(f"{file}: cannot be read ({error}); replace it") from error
+
+    pixels = np.stack([decoded(*one) for one in zip(files, data, strict=True)])
     names = tuple(sorted({file.stem for file in files}))
     return Pictures(pixels, np.array([names.index(file.stem) for file in files]), names)
 

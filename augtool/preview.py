@@ -29,7 +29,7 @@ Pixels = npt.NDArray[Any]
 _BETWEEN = " · "
 _MORE = "…"
 _LEAST_SHARE = 0.005  # smaller shares would be shown as 0.00
-_MOST_ENTRIES = 3
+_MOST_ENTRIES = 4
 
 _LEAST_SIDE = 144  # images are enlarged until their long side has so many pixels
 _MOST_SIDE = 512  # and made smaller when it has more
@@ -87,7 +87,7 @@ def caption_for(
 ) -> str:
     """A target in words, from its vector (K,): "cat 0.62 · dog 0.38".
 
-    The heaviest three classes are named, the heaviest first, unless their share would be shown as
+    The heaviest four classes are named, the heaviest first, unless their share would be shown as
     0.00; a class alone and sure is only named ("cat"), so are the sure ones of a multi-hot label.
     Without names a class is its id ("#17"). A target of kind ``values`` is its numbers.
     """

@@ -10,7 +10,7 @@ from PIL import Image
 
 from augtool import preview
 from augtool.errors import SourceError, UsageError
-from augtool.gallery import columns_of, columns_of_lam, gallery_of
+from augtool.gallery import columns_of, columns_of_lam, gallery_of, shown_methods
 from augtool.preview import Cell
 
 
@@ -58,6 +58,18 @@ def test_single_images_of_several_sizes_are_their_own_classes(drawn: list, tmp_p
     assert {cell.pixels.shape for cell in cells} == {(224, 224, 3)}
 
 
+def test_two_images_are_shown_by_every_method_that_can_mix_two(drawn: list, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        Image.fromarray(np.full((30, 50, 3), 90, np.uint8)).save(tmp_path / f"{name}.png")
+    names = shown_methods(2)
+    assert "cutmix" in names
+    assert not {"mosaic", "smooth"} & set(names)
+    assert "mosaic" in shown_methods(4)
+    gallery_of([str(tmp_path / "cat.png"), str(tmp_path / "dog.png")], columns_of(names))
+    ((_, given),) = drawn
+    assert given["headings"] == ["original", *names]
+
+
 def test_the_same_gallery_is_drawn_each_time() -> None:
     source = ["sample:?n=40&size=12x20&classes=5"]
     one, other = (gallery_of(source, columns_of(["cutmix"]), seed=4) for _ in range(2))
@@ -70,7 +82,7 @@ def test_what_cannot_be_shown_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(UsageError, match="no partner"):
         gallery_of([str(tmp_path / "broken.jpg")], columns)
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match=r"broken\.jpg: cannot be read"):
         gallery_of([str(tmp_path / "broken.jpg")] * 2, columns)
     with pytest.raises(UsageError, match="check --in"):
         gallery_of([str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")], columns)

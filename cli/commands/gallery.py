@@ -12,6 +12,8 @@ from augtool.errors import UsageError
 from .. import options, values
 from ._command import Command
 
+_MANY = 1000  # images of a source
+
 
 @click.command("gallery", cls=Command)
 @click.option(
@@ -32,7 +34,9 @@ from ._command import Command
     show_default=True,
     help="The PNG to write; it is replaced when it exists.",
 )
-@click.option("--methods", metavar="A,B,…", help="Which methods.  [default: all]")
+@click.option(
+    "--methods", metavar="A,B,…", help="Which methods.  [default: those that change pixels]"
+)
 @click.option(
     "--lam",
     type=values.Shares(),
@@ -61,7 +65,7 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
     from augtool.preview import save
 
     options.check_png("--out", output, inputs[0])
-    names = _names(given["methods"])
+    names = _names(given["methods"], len(inputs))
     if given["lam"] is None:
         columns = columns_of(names)
     else:
@@ -80,7 +84,10 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
     click.echo(f"{output}: {image.width}×{image.height}", err=True)
 
 
-def _names(text: str | None) -> list[str]:
-    from augtool import methods
+def _names(text: str | None, inputs: int) -> list[str]:
+    """The methods asked for, or all that have something to show; several inputs are images."""
+    from augtool.gallery import shown_methods
 
-    return [one.strip() for one in text.split(",")] if text else list(methods.names())
+    if text:
+        return [one.strip() for one in text.split(",")]
+    return shown_methods(inputs if inputs > 1 else _MANY)
