@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -56,6 +57,15 @@ def working(kind: str) -> Iterator[tuple[str, ModuleType]]:
 
 @cache
 def _plugins(kind: str) -> dict[str, Any]:
+    if not _announced(f"[augtool.{kind}]"):
+        return {}
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group=f"augtool.{kind}")}
+
+
+def _announced(heading: str) -> bool:
+    """Whether any installed distribution has such entry points: a look at the files, which takes a
+    tenth of the time of importing what parses them."""
+    files = (file for place in sys.path for file in Path(place).glob("*-info/entry_points.txt"))
+    return any(heading in file.read_text(encoding="utf-8", errors="replace") for file in files)

@@ -45,6 +45,24 @@ def test_a_plug_in_is_a_method_like_any_other(plugins: Any) -> None:
     assert augtool.step("twin", alpha=2.0).method == "twin"
 
 
+def test_a_plug_in_is_found_among_installed_distributions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "twin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: twin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[augtool.methods]\ntwin = augtool.methods.cutmix\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for cached in (_modules.names, _modules.load, _modules._plugins):
+        cached.cache_clear()
+    try:
+        assert "twin" in _modules.names("methods")
+        assert _modules.load("methods", "twin").__name__ == "augtool.methods.cutmix"
+    finally:
+        for cached in (_modules.names, _modules.load, _modules._plugins):
+            cached.cache_clear()
+
+
 def test_a_broken_plug_in_explains_itself_and_breaks_nothing(plugins: Any) -> None:
     plugins(broken="no_such_module_anywhere")
     assert augtool.step("cutmix").method == "cutmix"
