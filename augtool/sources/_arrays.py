@@ -42,6 +42,20 @@ class Extent:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What the parent needs to know about a file of arrays.
+
+    ``stored_bytes`` is what the images take in the file.
+    """
+
+    images: Extent
+    layout: Layout | None
+    target: StoredTarget
+    stored_bytes: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Version:
     """What tells one state of a file from another."""
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.isolate import limited
 from augtool.recipe import Layout, Reading
-from augtool.sources._arrays import PIXEL_DTYPES
+from augtool.sources._arrays import PIXEL_DTYPES, Found
 from augtool.sources._hdf5_bytes import (
     CPU_SECONDS,
     SPARE_BYTES,
@@ -38,7 +38,6 @@ from augtool.sources._hdf5_find import (
 )
 from augtool.sources._layout import known_layout, layout_of
 from augtool.sources._targets import MOST_IMPLIED_CLASSES, stored, target_of
-from augtool.sources.hdf5 import Found
 
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 _MOST_NAME_BYTES = 64 << 20

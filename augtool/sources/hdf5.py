@@ -7,33 +7,17 @@ without the library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from augtool.errors import SourceError
 from augtool.isolate import isolated
-from augtool.recipe import Layout, Reading
-from augtool.sources._arrays import ARRAY_READING, ArraySource, Extent, Version, check_own_size
+from augtool.recipe import Reading
+from augtool.sources._arrays import ARRAY_READING, ArraySource, Found, Version, check_own_size
 from augtool.sources._contract import Notes, Source
-from augtool.sources._targets import StoredTarget
 
 READING = ARRAY_READING
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the parent needs to know about an HDF5 file.
-
-    ``stored_bytes`` is what the images take in the file.
-    """
-
-    images: Extent
-    layout: Layout | None
-    target: StoredTarget
-    stored_bytes: int
-    warnings: tuple[str, ...]
 
 
 def sniff(spec: str) -> bool:
