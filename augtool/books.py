@@ -7,7 +7,6 @@ the output under construction. The only step that gives the output its name is `
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import pickle
 import secrets
@@ -17,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from augtool.errors import OutputError, OutputExists, UsageError
-
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
+from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def open_books(output: Path) -> Iterator[Books]:
             books.scratch.mkdir()
             yield books
         except OSError as error:
-            if error.errno in _NO_ROOM:  # all that a run writes is in the books
+            if error.errno in NO_ROOM:  # all that a run writes is in the books
                 raise OutputError(
                     f"{output}: {error.strerror}; free some space or choose another --out"
                 ) from error

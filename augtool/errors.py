@@ -16,6 +16,11 @@ The library raises these; only ``cli/main.py`` turns them into messages and exit
 
 from __future__ import annotations
 
+import errno
+
+# What the system answers when a file cannot grow.
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
+
 
 class AugtoolError(Exception):
     """The root of every error that augtool raises on purpose."""

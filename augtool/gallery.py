@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.memory import mix
 from augtool.recipe import Reading, Step, step
 from augtool.sources import open_source
+from augtool.sources._listing import EXTENSIONS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -120,13 +122,10 @@ def _cells(pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> list[tuple[Any
 
 def _pictures(inputs: Sequence[str], count: int, reading: Reading) -> Pictures:
     files = [Path(one) for one in inputs]
-    if len(inputs) > 1 or files[0].suffix.lower() in _IMAGE_SUFFIXES:
+    if len(inputs) > 1 or os.fsencode(files[0].suffix.lower()) in EXTENSIONS:
         return _from_files(files, reading)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         return _from_source(inputs[0], count, reading, Path(scratch))
-
-
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
 
 
 def _from_files(files: Sequence[Path], reading: Reading) -> Pictures:

@@ -11,6 +11,7 @@ from numba.extending import register_jitable
 
 from augtool.kernels._compile import compiled
 from augtool.kernels._memory import as_bytes, copy_bytes
+from augtool.kernels._random import normal
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -49,18 +50,6 @@ def _choose(pixels: Bytes, base: Ints, partner: Ints, mask: Bytes, pixel: int, o
             copy_bytes(
                 out, row * image + to, pixels, partner[row] * image + to, (at - first) * pixel
             )
-
-
-@register_jitable
-def _normal(key: Any, place: Any) -> Any:
-    """Nearly a normal number: the sum of the eight bytes of a hash (splitmix64), less its mean."""
-    word = key + (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    word ^= word >> np.uint64(31)
-    evens = np.uint64(0x00FF00FF00FF00FF)
-    pairs = (word & evens) + ((word >> np.uint64(8)) & evens)
-    return np.float32(np.int64((pairs * np.uint64(0x0001000100010001)) >> np.uint64(48)) - 1020)
 
 
 @register_jitable
@@ -131,7 +120,7 @@ def masks_of_noise(
         for p in range(high):
             for q in range(wide):
                 place = np.uint64(p * wide + q)
-                coefficients[p, q] = spectrum[p, q] * _normal(keys[row], place)
+                coefficients[p, q] = spectrum[p, q] * np.float32(normal(keys[row], place))
         _multiply(coefficients, down, lines)
         _multiply(lines, across, noise)
         _mark_highest(values, counts[row], masks[row], order, near, found)

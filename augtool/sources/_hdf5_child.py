@@ -6,7 +6,6 @@ or compressed data are unpacked into scratch files. Only plain values go back.
 
 from __future__ import annotations
 
-import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from augtool.errors import SourceError, UsageError
+from augtool.errors import NO_ROOM, SourceError, UsageError
 from augtool.isolate import limited
 from augtool.recipe import Layout, Reading
 from augtool.sources._arrays import PIXEL_DTYPES, Found
@@ -39,7 +38,6 @@ from augtool.sources._hdf5_find import (
 from augtool.sources._layout import known_layout, layout_of
 from augtool.sources._targets import MOST_IMPLIED_CLASSES, stored, target_of
 
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 _MOST_NAME_BYTES = 64 << 20
 _CLASS_NAME_KEYS = ("class_names", "list_classes", "label_names")
 
@@ -79,7 +77,7 @@ def _found(ask: Ask) -> Found:
 def _complaint(spec: str, scratch: Path, error: BaseException) -> str:
     """What an error of the operating system or of the HDF5 library means."""
     detail = printable(" ".join(str(error).split()))
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return f"{scratch}: cannot be written; make room there ({detail})"
     if isinstance(error, MemoryError):
         return f"{spec}: needs more memory than its size accounts for; it may be damaged ({detail})"
