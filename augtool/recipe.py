@@ -39,7 +39,13 @@ class Reading:
     split
         A folder under the input ("train") to read in its place.
     image_key, label_key, layout
-        HDF5: the data sets to read and the meaning of the image array's axes.
+        HDF5 and npz: the arrays to read and the meaning of the image array's axes. Several label
+        keys make several targets, named by the keys' last parts.
+    label_missing
+        What stands for an unknown label: ``nan``, or a number or word besides it ("-1").
+    mask_key
+        HDF5 and npz: the array of label images; ``none`` leaves them out. None takes ``masks``
+        where it is there.
     target
         ``classes`` or ``vector``: overrides how labels are understood.
     num_classes, label_base
@@ -54,13 +60,19 @@ class Reading:
     classes: tuple[tuple[str, str], ...] | None = None
     split: str | None = None
     image_key: str | None = None
-    label_key: str | None = None
+    label_key: tuple[str, ...] | None = None
+    label_missing: str | None = None
+    mask_key: str | None = None
     layout: Layout | None = None
     target: Literal["classes", "vector"] | None = None
     num_classes: int | None = None
     label_base: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.label_key, str):  # one key, as a person writes it
+            object.__setattr__(self, "label_key", (self.label_key,))
+        if self.label_key is not None and not self.label_key:
+            raise UsageError("label-key: names no key; leave it out")
         if self.size is not None and min(self.size) < 1:
             raise UsageError(f"size {self.size[0]}x{self.size[1]}: both sides must be at least 1")
         if any(not 0 <= channel <= 255 for channel in self.background):

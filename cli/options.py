@@ -261,7 +261,7 @@ def reading_from(given: Mapping[str, Any]) -> Reading:
         classes=_class_list(given["classes"]),
         split=given["split"],
         image_key=given["image_key"],
-        label_key=given["label_key"],
+        label_key=given["label_key"] and (given["label_key"],),
         layout=given["layout"],
         target=given["target"],
         num_classes=given["num_classes"],

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from augtool.errors import InputChanged, UsageError
 from augtool.recipe import Layout, Mode, Reading
-from augtool.sources._contract import Notes, Pixels, Rows, Target
+from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
 from augtool.sources._layout import row_shape
 from augtool.sources._targets import StoredTarget, digest_of
 
@@ -112,6 +113,13 @@ class ArraySource:
         stored: Pixels = self._stored
         as_it_is = self.layout != "NCHW" and stored.dtype.isnative and stored.flags.aligned
         return stored if as_it_is else None
+
+    @property
+    def masks(self) -> Masks | None:
+        return None
+
+    def column(self, key: str) -> npt.NDArray[Any]:
+        raise UsageError(f"{self.path}: there is no column {key!r}")
 
     def name(self, row: int) -> str:
         return f"row {row}"

@@ -27,6 +27,9 @@ from augtool.recipe import Reading
 
 Rows = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
+UNKNOWN = -1
+"""The class id of a row whose class is not known."""
+
 TargetKind = Literal["classes", "soft", "multihot", "values"]
 
 
@@ -35,15 +38,17 @@ class Target:
     """One target of every row of a source.
 
     kind
-        ``classes``: ``values`` is (n,) int64 class ids in [0, width);
-        ``soft``: (n, width) float, rows sum to 1; ``multihot``: (n, width) float in [0, 1], rows
-        need not sum to 1; ``values``: (n, width) float, a regression target.
+        ``classes``: ``values`` is (n,) int64 class ids in [0, width), or `UNKNOWN` (−1) where the
+        label is not known; ``soft``: (n, width) float, rows sum to 1; ``multihot``: (n, width)
+        float in [0, 1], rows need not sum to 1; ``values``: (n, width) float, a regression target.
+        In vectors NaN is an entry that is not known. There are unknown labels only when
+        ``reading.label_missing`` says what stands for them.
     width
         K, the number of classes or of regression values.
     class_names
         ``width`` names, or None when the source has none. Folder sources always have them.
     name
-        Empty for the only or main target.
+        Empty for the only target; several targets all have one, and no two the same.
     """
 
     kind: TargetKind
@@ -68,6 +73,35 @@ class Notes:
 
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+class Masks(Protocol):
+    """A label image, or an importance map, for every row of a source. Small when pickled."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W): that of the source's rows."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """An integer dtype of ids, which are never blended, as they are kept (uint8, uint16,
+        int32, …); or float32: an importance map. In native byte order."""
+        ...
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """All of them as one memory-mapped array (n, H, W) when they lie on disk that way; else
+        None."""
+        ...
+
+    def read(self, rows: Rows, out: Pixels) -> None:
+        """Put the masks of the given rows into ``out`` (len(rows), H, W), in that order.
+
+        Raises `BrokenInput` for a mask that cannot be read or does not fit its image, and
+        `InputChanged` for one that is no longer what was listed.
+        """
+        ...
 
 
 class Source(Protocol):
@@ -113,6 +147,19 @@ class Source(Protocol):
     def pixels(self) -> Pixels | None:
         """All rows as one memory-mapped array (n, *shape) when they lie on disk that way, so that
         kernels read them in place; else None."""
+        ...
+
+    @property
+    def masks(self) -> Masks | None:
+        """The label images of the rows; None when the source has none."""
+        ...
+
+    def column(self, key: str) -> npt.NDArray[Any]:
+        """The row-aligned array that the source calls ``key``: (n, …) booleans, numbers in native
+        byte order, or text (dtype U). Asked in the parent, not in workers.
+
+        Raises `UsageError`, with what there is, when there is none of that name and length.
+        """
         ...
 
     def name(self, row: int) -> str:

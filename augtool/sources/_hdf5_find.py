@@ -52,7 +52,7 @@ def chosen(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset]:
     else:
         images, labels = _by_key(ask, reading.image_key), None
     if reading.label_key is not None:
-        return images, _by_key(ask, reading.label_key)
+        return images, _by_key(ask, reading.label_key[0])
     if labels is None:
         labels = _usual_labels(ask, images)
     return images, labels

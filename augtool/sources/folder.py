@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from augtool import images
 from augtool.errors import BrokenInput, InputChanged, SourceError, UsageError
 from augtool.images import BadImage, Header
 from augtool.recipe import Reading
 from augtool.sources import _listing
-from augtool.sources._contract import Notes, Pixels, Rows, Target
+from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
 from augtool.sources._listing import Classes, Listing
 
 _PROBES = 64
@@ -52,6 +53,7 @@ class FolderSource:
     nbytes: int
     fingerprint: str
     lossy: bool
+    masks: Masks | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -73,6 +75,18 @@ class FolderSource:
     def sizes_error(self) -> UsageError:
         """Why ``shape`` is None. Reads every header."""
         return sizes_error(self)
+
+    def column(self, key: str) -> npt.NDArray[Any]:
+        """See `Source`: ``name`` is the relative path of each row, ``folder`` the folder that it
+        lies in, (n,) text each."""
+        if key not in ("name", "folder"):
+            raise UsageError(
+                f"{_listing.shown(self.root)}: an image folder has no column {key!r}; "
+                "choose name (the path of each image) or folder (the folder that it lies in)"
+            )
+        files = (file for file, _, _ in self.listing.files(np.arange(self.n)))
+        names = [_listing.shown(file) for file in files]
+        return np.array(names if key == "name" else [name.rpartition("/")[0] for name in names])
 
     def name(self, row: int) -> str:
         relative, _, _ = next(self.listing.files(np.array([row])))

@@ -97,15 +97,16 @@ def open(spec: str, reading: Reading, scratch: Path) -> Source:
 def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> tuple[str, str]:
     """The names of the image and the label member."""
     names = [name.removesuffix(_SUFFIX) for name in file.namelist()]
-    for key in (reading.image_key, reading.label_key):
+    label_key = reading.label_key[0] if reading.label_key else None
+    for key in (reading.image_key, label_key):
         if key is not None and key not in names:
             raise UsageError(f"{spec}: there is no member {key!r}{did_you_mean(key, names)}")
     lower = {name.lower(): name for name in names}
     pairs = [
-        (reading.image_key or lower[image], reading.label_key or lower[label])
+        (reading.image_key or lower[image], label_key or lower[label])
         for image, partners in USUAL_NAMES.items()
         for label in partners
-        if (reading.image_key or image in lower) and (reading.label_key or label in lower)
+        if (reading.image_key or image in lower) and (label_key or label in lower)
     ]
     if not pairs:
         raise UsageError(

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Mode, Reading
-from augtool.sources._contract import Notes, Pixels, Rows, Target
+from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
 from augtool.sources._shapes import SHAPES, coverage
 
 _SCHEME = "sample:"
@@ -138,6 +138,15 @@ class Sample:
     def pixels(self) -> Pixels | None:
         """None: there is no file to map."""
         return None
+
+    @property
+    def masks(self) -> Masks | None:
+        """None: shapes are drawn without them."""
+        return None
+
+    def column(self, key: str) -> npt.NDArray[Any]:
+        """Raises `UsageError`: there are none."""
+        raise UsageError(f"{_SCHEME} has no column {key!r}, and no others: use a file or real data")
 
     def name(self, row: int) -> str:
         """Class and number in the class, as in a folder: ``"star/0012"``."""
