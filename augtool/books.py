@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
+from augtool.interrupts import SignalsWait
 
 
 @dataclass(frozen=True)
@@ -80,25 +81,20 @@ def check_free(output: Path, overwrite: bool) -> None:
 def open_books(output: Path) -> Iterator[Books]:
     """Open the books of a run that makes ``output``; afterwards they are gone.
 
-    What a killed run has left is cleared away. Raises `UsageError` when the folder of the output
-    is missing, `OutputError` when it cannot be written, `OutputExists` when another run is at it.
+    What a killed run has left is cleared away. No signal comes between making the folder and
+    having its removal certain, nor while it is removed. Raises `UsageError` when the folder of the
+    output is missing, `OutputError` when it cannot be written, `OutputExists` when another run is
+    at it.
     """
     folder = output.parent / f".{output.name}.augtool"
     _check_folder(output)
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise OutputError(
-            f"{output}: cannot write beside it ({error.strerror}); choose another --out"
-        ) from error
-    try:
-        _lock(lock, folder, output)
+    with SignalsWait() as signals, _locked(folder, output):
         try:
             _clear(folder)
             books = Books(folder, output)
             books.scratch.mkdir()
-            yield books
+            with signals.heeded():
+                yield books
         except OSError as error:
             if error.errno in NO_ROOM:  # all that a run writes is in the books
                 raise OutputError(
@@ -107,6 +103,23 @@ def open_books(output: Path) -> Iterator[Books]:
             raise
         finally:
             _remove(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, output: Path) -> Iterator[None]:
+    """The folder, locked for this run; its lock is free again when the folder is gone."""
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # it stays when others use it
+            folder.rmdir()
+        raise OutputError(
+            f"{output}: cannot write beside it ({error.strerror}); choose another --out"
+        ) from error
+    try:
+        _lock(lock, folder, output)
+        yield
     finally:
         os.close(lock)
 

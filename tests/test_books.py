@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from augtool import books, interrupts
 from augtool.books import open_books
 from augtool.errors import OutputError, OutputExists, UsageError
 
@@ -53,3 +61,75 @@ def test_a_folder_that_is_missing_or_cannot_be_written_is_named(tmp_path: Path) 
     (tmp_path / ".o.h5.augtool").write_text("in the way")
     with pytest.raises(OutputError, match="cannot write beside it"), open_books(tmp_path / "o.h5"):
         pass
+
+
+class Stopped(BaseException):
+    """What a signal's handler raises."""
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGINT and SIGTERM raise `Stopped`."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def signalled_at(step: int, action: Callable[[], object]) -> tuple[int, bool]:
+    """Do the action, with SIGINT before the given bytecode of it, of the books and of what they
+    use to wait and to tidy: (bytecodes until the end or until it stopped, whether it stopped)."""
+    files = {module.__file__ for module in (books, interrupts, contextlib)} | {__file__}
+    passed = 0
+
+    def trace(frame: FrameType, event: str, _value: Any) -> Any:
+        nonlocal passed
+        if frame.f_code.co_filename not in files:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            passed += 1
+            if passed == step:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    except Stopped:
+        return passed, True
+    finally:
+        sys.settrace(before)
+    return passed, False
+
+
+@pytest.mark.usefixtures("heeded")
+def test_a_signal_at_any_moment_leaves_no_folder_no_lock_and_no_open_file(tmp_path: Path) -> None:
+    output = tmp_path / "o.h5"
+
+    def run() -> None:
+        with open_books(output) as opened:
+            opened.unfinished.write_text("whole")
+
+    def free_file_number() -> int:
+        number = os.open(os.devnull, os.O_RDONLY)
+        os.close(number)
+        return number
+
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    number = free_file_number()
+    bytecodes, stopped = signalled_at(0, run)
+    assert not stopped
+    assert bytecodes > 100
+    stops = 0
+    for step in range(1, bytecodes + 1):
+        stops += signalled_at(step, run)[1]
+        assert list(tmp_path.iterdir()) == [], step
+        assert free_file_number() == number, step
+        assert [signal.getsignal(number) for number in signal.valid_signals()] == handlers, step
+    assert stops >= bytecodes - 1

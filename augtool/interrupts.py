@@ -1,0 +1,76 @@
+"""Steps that no signal may split: what comes meanwhile is heeded right after.
+
+A signal's handler in Python runs between any two steps of the main thread, and often raises there:
+`KeyboardInterrupt`, or what the command line makes of a signal. A mask of the system does not keep
+it off: another thread would take the signal, and the main thread still run the handler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Self
+
+
+class SignalsWait:
+    """``with SignalsWait() as signals:`` – inside, signals that have a handler in Python wait.
+
+    They are heeded inside ``with signals.heeded():`` and at the end. Signals without such a handler
+    do what they always do. In another thread than the main one no handler runs, so nothing is done.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._came: list[int] = []
+        self._waiting = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        self._waiting = True
+        try:
+            for number in signal.valid_signals():
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._note)
+        except BaseException:  # a signal whose turn had not come
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            self._waiting = False  # from here on `_note` passes on whatever comes
+            self._restore()
+        finally:  # once more: it may have been split
+            self._restore()
+            self._heed()
+
+    @contextlib.contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Inside, signals do what they would do without us; those that came are heeded first."""
+        try:
+            self._waiting = False
+            self._heed()
+            yield
+        finally:
+            self._waiting = True
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._waiting:
+            self._came.append(number)
+        else:
+            self._handlers[number](number, frame)
+
+    def _restore(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _heed(self) -> None:
+        with contextlib.ExitStack() as all_of_them:  # although the first may raise
+            while self._came:
+                all_of_them.callback(signal.raise_signal, self._came.pop())
