@@ -6,10 +6,10 @@ import dataclasses
 import json
 from typing import Any
 
-from augtool import methods
+from augtool.chain import links_of
 from augtool.output import Output
 from augtool.params import shown
-from augtool.recipe import Recipe, Step
+from augtool.recipe import Choice, Recipe, Step
 
 
 def paragraph(output: Output) -> str:
@@ -17,7 +17,8 @@ def paragraph(output: Output) -> str:
     recipe, attributes = output.recipe, output.attributes
     shape = "×".join(map(str, output.images.shape[1:]))
     steps = " then ".join(_step(one) for one in recipe.steps)
-    papers = " ".join(dict.fromkeys(methods.load(one.method).PAPER for one in recipe.steps))
+    used = [option for link in links_of(recipe.steps) for option in link.steps]
+    papers = " ".join(dict.fromkeys(option.method.PAPER for option in used))
     return (
         f"Training images were augmented offline with augtool {attributes['augtool_version']} "
         f"by {steps}. {_passes(recipe, len(output))} were made from "
@@ -30,7 +31,13 @@ def paragraph(output: Output) -> str:
     )
 
 
-def _step(one: Step) -> str:
+def _step(one: Step | Choice) -> str:
+    if isinstance(one, Choice):
+        options = [
+            f"{'no change' if option is None else _step(option)} with probability {weight:g}"
+            for option, weight in zip(one.steps, one.weights, strict=True)
+        ]
+        return f"one of [{'; '.join(options)}]"
     values = dataclasses.asdict(one.params)
     given = [f"{name} {shown(value)}" for name, value in values.items() if value is not None]
     return f"{one.method} ({', '.join([*given, f'probability {one.prob:g}'])})"

@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import labels, schema, sinks, worker
-from augtool.apply import apply, measured
+from augtool.apply import apply
+from augtool.block import Block
 from augtool.errors import BrokenInput
 from augtool.job import Job
-from augtool.plan import Block, Plan
+from augtool.owners import looked
+from augtool.plan import Plan
 from augtool.run import Skipped, check_output, open_for, plan_of, plan_warnings, workers_of
 from augtool.sources._contract import Source
 
@@ -54,7 +56,8 @@ def estimate(job: Job) -> Estimate:
         source = open_for(job.recipe, job.input, Path(scratch))
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
-        fields = schema.fields(plan, source.targets, source.dtype)
+        masks = None if source.masks is None else source.masks.dtype
+        fields = schema.fields(plan, source.targets, source.dtype, masks)
         nbytes = sum(field.row_bytes for field in fields) * plan.total
         chunk_rows = layout.chunk_rows(fields, plan.total, job.compression)
         seconds = row_seconds * plan.total + nbytes / _BYTES_PER_SECOND
@@ -121,15 +124,15 @@ def _row_seconds(plan: Plan, source: Source) -> float:
     few = min(_PROBE_ROWS, fitting, plan.rows_of_block(0, 0))
     block = plan.draw(0, 0).part(0, few).compact()
     out = np.empty((few, *plan.shape), source.dtype)
-    _make(plan, block.part(0, 1).compact(), source, out[:1])  # kernels are loaded outside the clock
+    _make(block.part(0, 1).compact(), source, out[:1])  # kernels are loaded outside the clock
     began = time.perf_counter()
-    _make(plan, block, source, out)
+    _make(block, source, out)
     return (time.perf_counter() - began) / few
 
 
-def _make(plan: Plan, block: Block, source: Source, out: npt.NDArray[Any]) -> None:
+def _make(block: Block, source: Source, out: npt.NDArray[Any]) -> None:
     members, _ = worker.members_of(source, block)
-    apply(plan, measured(plan, block, members), members, out)
+    apply(looked(block, members), out)
 
 
 def _label_mass(source: Source, plan: Plan, smoothing: float) -> dict[str, float]:

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import labels
-from augtool.apply import Members, apply, measured, prepared
+from augtool.apply import Members, apply, prepared
 from augtool.errors import UsageError
+from augtool.methods._contract import ChannelStatistics
+from augtool.owners import looked
 from augtool.plan import make_plan
-from augtool.recipe import Recipe, Step, step
+from augtool.recipe import Choice, Recipe, Step, step
 from augtool.sources._contract import Target
 from augtool.statistics import statistics_of
 
@@ -56,12 +58,11 @@ def cutmix(
 def mix(
     images: npt.ArrayLike,
     targets: npt.ArrayLike,
-    chosen: Step,
-    *,
+    *chain: Step | Choice,
     num_classes: int | None = None,
     seed: int = 0,
 ) -> tuple[Array, npt.NDArray[np.float32]]:
-    """Apply a step to arrays in memory, rows in source order; see `cutmix`."""
+    """Apply the steps of a chain to arrays in memory, rows in source order; see `cutmix`."""
     pixels = np.ascontiguousarray(images)
     if pixels.dtype.name not in _DTYPES:
         raise UsageError(f"images are {pixels.dtype}: convert them to one of {', '.join(_DTYPES)}")
@@ -69,19 +70,21 @@ def mix(
     if pixels.ndim < 2 or not len(pixels):
         raise UsageError(f"images of shape {pixels.shape}: give at least one row of pixels")
     target = _target(np.asarray(targets), len(pixels), num_classes)
-    chosen = prepared(
-        chosen, lambda: statistics_of(pixels.__getitem__, len(pixels), pixels[:1].nbytes, seed)
-    )
-    recipe = Recipe((chosen,), seed=seed, order="source")
+
+    def statistics() -> ChannelStatistics:
+        return statistics_of(pixels.__getitem__, len(pixels), pixels[:1].nbytes, seed)
+
+    steps = tuple(prepared(one, statistics) for one in chain)
+    recipe = Recipe(steps, seed=seed, order="source")
     plan = make_plan(recipe, len(pixels), pixels.shape[1:], pixels.itemsize)
     out = np.empty_like(pixels)
     soft = np.empty((len(pixels), target.width), np.float32)
     members = Members(pixels, by_row=True)
     for number in range(plan.blocks):
-        block = plan.draw(0, number)
+        ready = looked(plan.draw(0, number), members)
+        block = ready.block
         made = np.empty((len(block), *plan.shape), pixels.dtype)
-        block = measured(plan, block, members)
-        apply(plan, block, members, made)
+        apply(ready, made)
         out[block.out] = made
         soft[block.out] = labels.mixed(target, block.src, block.weight)
     return out, soft

@@ -11,7 +11,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from augtool.errors import UsageError
 
@@ -113,13 +113,45 @@ def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyPar
     """``cls(**values)`` with lists as tuples; `UsageError` names an unknown key and the nearest
     right one. ``where`` begins the message ("step cutmix")."""
     known = [field.name for field in dataclasses.fields(cls)]
-    for key in values:
+    hints = get_type_hints(cls)
+    for key, value in values.items():
         if key not in known:
             raise UsageError(f"{where}: unknown parameter {key!r}{did_you_mean(key, known)}")
+        bounded = "bounds" in cls.__dataclass_fields__[key].metadata  # `check` knows more
+        if not bounded and not _fits(_frozen(value), hints[key]):
+            raise UsageError(f"{where}: {key} {value!r}: must be {_words_of(hints[key])}")
     try:
         return cls(**{key: _frozen(value) for key, value in values.items()})
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type, where whole numbers pass as floats and no bool as a number."""
+    parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return value in parts
+    if get_origin(hint) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        every = len(parts) == 2 and parts[1] is Ellipsis
+        wanted = parts[:1] * len(value) if every else parts
+        return len(value) == len(wanted) and all(map(_fits, value, wanted))
+    if parts:
+        return any(_fits(value, part) for part in parts)
+    if hint in (int, float):
+        return isinstance(value, (int, hint)) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _words_of(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    parts = [part for part in get_args(hint) if part is not type(None)]
+    if len(parts) == 1 and get_origin(hint) is not tuple:
+        return _words_of(parts[0])
+    return names.get(hint, "a list")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -11,85 +11,24 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from augtool import methods, rng
+from augtool import rng
+from augtool.block import Block, Ints
+from augtool.chain import Link, Option, blends, is_tracked, links_of
 from augtool.errors import SourceError, UsageError
 from augtool.methods._contract import Column
-from augtool.recipe import Recipe, Step
+from augtool.recipe import Recipe
 
 COPIES_PER_SHUFFLE = 8
 _BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = (64, 2048)
 _ORIGINALS = -1  # the copy number of the unmixed pass
-
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Block:
-    """The plan of one block of one pass: m rows.
-
-    members
-        (m,) int64, the source rows that are read, ascending.
-    slots
-        (m, S) int64, indices into ``members``: what each row is made of, base first.
-    weight
-        (m, S) float32, what each source contributes to the label.
-    columns
-        The methods' draws, (m, …) each, named ``<step>_<column>``.
-    out
-        (m,) int64, the output row of each row.
-    spared
-        (m,) bool, the rows that ``prob`` leaves as they are; None when there are none.
-    """
-
-    members: Ints
-    slots: Ints
-    weight: npt.NDArray[np.float32]
-    columns: dict[str, npt.NDArray[Any]]
-    out: Ints
-    spared: npt.NDArray[np.bool_] | None = None
-
-    @property
-    def src(self) -> Ints:
-        """(m, S) int64 source rows, base first."""
-        return self.members[self.slots]
-
-    def columns_of(self, step: str) -> dict[str, npt.NDArray[Any]]:
-        """The columns of one step, under the names that its method gave them."""
-        prefix = f"{step}_"
-        return {
-            name.removeprefix(prefix): values
-            for name, values in self.columns.items()
-            if name.startswith(prefix)
-        }
-
-    def __len__(self) -> int:
-        return len(self.slots)
-
-    def part(self, low: int, high: int) -> Block:
-        """Rows low … high−1 of the block; the members stay."""
-        return Block(
-            members=self.members,
-            slots=self.slots[low:high],
-            weight=self.weight[low:high],
-            columns={name: values[low:high] for name, values in self.columns.items()},
-            out=self.out[low:high],
-            spared=None if self.spared is None else self.spared[low:high],
-        )
-
-    def compact(self) -> Block:
-        """The same rows with only the members that they need."""
-        used, slots = np.unique(self.slots, return_inverse=True)
-        if len(used) == len(self.members):
-            return self
-        slots = slots.reshape(self.slots.shape).astype(np.int64)
-        return dataclasses.replace(self, members=self.members[used], slots=slots)
 
 
 @dataclass(frozen=True)
@@ -137,10 +76,10 @@ class Plan:
         """How many passes the output has; the last may be cut short by ``num``."""
         return -(-self.total // self.n)
 
-    @property
-    def step(self) -> Step:
-        """The step that is applied."""
-        return self.recipe.steps[0]
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The recipe's steps, each with the name that its columns and streams have."""
+        return links_of(self.recipe.steps)
 
     @property
     def block_rows(self) -> int:
@@ -177,36 +116,25 @@ class Plan:
 
     def draw(self, number: int, block: int) -> Block:
         """Block ``block`` of pass ``number``, whole, whatever ``num`` cuts off."""
-        method, members = methods.load(self.step.method), self.members(number, block)
-        low, rows, copy = self.bounds(block)[0], len(members), self._copy(number)
-
-        def streams(name: str) -> np.random.Generator:
-            return rng.stream(self.recipe.seed, self.step.method, name, copy, block)
-
+        members, copy = self.members(number, block), self._copy(number)
+        low, rows = self.bounds(block)[0], len(members)
         in_order = self.recipe.order == "source"
         base = np.arange(rows) if in_order else self._stream("order", copy, block).permutation(rows)
-        slots = np.empty((rows, method.SLOTS), np.int64)
-        slots[:, 0] = base
-        if method.SLOTS > 1:
-            partner = _cycle(self._stream("partner", copy, block), rows)
-            for slot in range(1, method.SLOTS):
-                slots[:, slot] = partner[slots[:, slot - 1]]
-        params = self.step.params
-        columns = dict(method.draw(params, rows, self.shape, streams))
-        for column in method.columns(params):
-            if column.measured:
-                columns[column.name] = np.full((rows, *column.shape), column.idle, column.dtype)
-        spared = self._spared(rows, copy, streams)
-        if spared is not None:
-            idle(columns, method.columns(params), spared)
-        return Block(
+        drawn = _Drawn(self, copy, block, rows)
+        for link in self.links:
+            drawn.add(link)
+        made = Block(
+            links=self.links,
             members=members if self.selection is None else self.selection[members],
-            slots=slots,
-            weight=weights_of(self.step, columns, self.shape, rows),
-            columns={f"{self.step.method}_{name}": values for name, values in columns.items()},
-            spared=spared,
-            out=number * self.n + (members if in_order else np.arange(low, low + rows)),
+            base=base,
+            partners=drawn.partners,
+            draws=drawn.columns,
+            spared=drawn.spared,
+            out_rows=number * self.n + (members if in_order else np.arange(low, low + rows)),
+            start=0,
+            stop=rows,
         )
+        return weighed(made, self.shape)
 
     def _copy(self, number: int) -> int:
         """The copy a pass is. The unmixed pass comes first and has a number of its own, so that
@@ -216,14 +144,82 @@ class Plan:
     def _stream(self, name: str, copy: int, block: int) -> np.random.Generator:
         return rng.stream(self.recipe.seed, "", name, copy, block)
 
-    def _spared(self, rows: int, copy: int, streams: Any) -> npt.NDArray[np.bool_] | None:
-        """(rows,) which rows stay as they are: the one place where ``prob`` has its meaning."""
-        if copy == _ORIGINALS:
-            return np.ones(rows, np.bool_)
-        if self.step.prob >= 1:
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What the links of a chain draw for the ``rows`` of one block of one copy."""
+
+    plan: Plan
+    copy: int
+    block: int
+    rows: int
+    partners: dict[str, Ints] = field(default_factory=dict)
+    columns: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    spared: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+
+    def add(self, link: Link) -> None:
+        """Draw what a link needs."""
+        took = self._took(link)
+        for number, option in enumerate(link.options):
+            if option is not None:
+                self._add_step(option, None if took is None else took != number)
+
+    def _took(self, link: Link) -> npt.NDArray[np.int8] | None:
+        """(rows,) the option that each row takes; None where there is no choice."""
+        if not link.choice:
             return None
-        spared: npt.NDArray[np.bool_] = streams("prob").random(rows) >= self.step.prob
-        return spared
+        if self.copy == _ORIGINALS:
+            took = np.full(self.rows, -1, np.int8)
+        else:
+            ends = np.cumsum(link.weights)[:-1]
+            drawn = self._stream(link.choice, "option").random(self.rows)
+            took = np.searchsorted(ends, drawn, side="right").astype(np.int8)
+        self.columns[f"{link.choice}_option"] = took
+        return took
+
+    def _add_step(self, option: Option, others: npt.NDArray[np.bool_] | None) -> None:
+        """Draw a step's partners and columns; ``others`` are the rows that took another option."""
+        if option.slots > 1:
+            self.partners[option.name] = self._partners(option)
+        method, params = option.method, option.step.params
+
+        def streams(name: str) -> np.random.Generator:
+            return self._stream(option.name, name)
+
+        columns = dict(method.draw(params, self.rows, self.plan.shape, streams))
+        for column in option.columns:
+            if column.measured:
+                columns[column.name] = np.full(
+                    (self.rows, *column.shape), column.idle, column.dtype
+                )
+        spared = self._spared(option, others)
+        if spared is not None:
+            self.spared[option.name] = spared
+            idle(columns, option.columns, spared)
+        self.columns.update({f"{option.name}_{name}": each for name, each in columns.items()})
+
+    def _partners(self, option: Option) -> Ints:
+        """(rows, S − 1): all different, and never the row itself."""
+        partner = _cycle(self._stream(option.name, "partner"), self.rows)
+        found = [partner]
+        for _ in range(option.slots - 2):
+            found.append(partner[found[-1]])
+        return np.stack(found, axis=1)
+
+    def _spared(
+        self, option: Option, others: npt.NDArray[np.bool_] | None
+    ) -> npt.NDArray[np.bool_] | None:
+        """(rows,) which rows a step leaves as they are: the one place where ``prob`` has its
+        meaning."""
+        if self.copy == _ORIGINALS:
+            return np.ones(self.rows, np.bool_)
+        if option.step.prob >= 1:
+            return others
+        spared = self._stream(option.name, "prob").random(self.rows) >= option.step.prob
+        return spared if others is None else spared | others
+
+    def _stream(self, step: str, name: str) -> np.random.Generator:
+        return rng.stream(self.plan.recipe.seed, step, name, self.copy, self.block)
 
 
 def pieces(plan: Plan, start: int, stop: int) -> Iterator[Piece]:
@@ -249,22 +245,22 @@ def make_plan(
     ``good`` are the source rows that can be read, when some cannot. Raises `SourceError` when
     there are too few rows to pair, `UsageError` when the method cannot mix rows of this shape.
     """
-    method = methods.load(recipe.steps[0].method)
-    method.check_shape(recipe.steps[0].params, shape)
-    if recipe.block_rows is not None and recipe.block_rows < method.SLOTS:
+    links = links_of(recipe.steps)
+    check_chain(recipe, links, shape)
+    width = max(link.slots for link in links)
+    if recipe.block_rows is not None and recipe.block_rows < width:
         raise UsageError(
-            f"block_rows {recipe.block_rows}: {recipe.steps[0].method} mixes {method.SLOTS} rows "
-            "of a block"
+            f"block_rows {recipe.block_rows}: {_widest(links)} mixes {width} rows of a block"
         )
     selection = good
     usable = rows if good is None else len(good)
     if recipe.limit is not None and recipe.limit < usable:
         spread = np.arange(recipe.limit, dtype=np.int64) * usable // recipe.limit
         selection, usable = spread if good is None else good[spread], recipe.limit
-    if usable < method.SLOTS:
+    if usable < width:
         raise SourceError(
-            f"the source has {usable} usable image{'s' * (usable != 1)}; {recipe.steps[0].method} "
-            f"mixes {method.SLOTS} different ones into each row: add images"
+            f"the source has {usable} usable image{'s' * (usable != 1)}; {_widest(links)} "
+            f"mixes {width} different ones into each row: add images"
         )
     if recipe.order == "source" and recipe.num is not None and recipe.num % usable:
         raise UsageError(
@@ -284,13 +280,43 @@ def idle(
         columns[column.name][spared] = column.idle
 
 
-def weights_of(
-    step: Step, columns: dict[str, npt.NDArray[Any]], shape: tuple[int, ...], rows: int
-) -> npt.NDArray[np.float32]:
-    """(rows, S) float32: what each source contributes, by the step's method."""
-    method = methods.load(step.method)
-    weights = method.weights(step.params, columns, shape)
-    return weights if len(weights) == rows else np.repeat(weights, rows, axis=0)
+def weighed(block: Block, shape: tuple[int, ...]) -> Block:
+    """The block with its weights, as far as no map of its pixels' owners is needed for them."""
+    if is_tracked(block.links):
+        return block
+    weights = np.zeros((len(block), math.prod(link.slots for link in block.links)), np.float32)
+    weights[:, 0] = 1
+    for link in block.links:
+        took = block.took(link)[block.made]
+        for number, option in enumerate(link.options):
+            if option is not None and option.slots > 1:
+                rows = took == number
+                weights[rows, : option.slots] = _weights_of(option, block, shape)[rows]
+    return dataclasses.replace(block, weights=weights)
+
+
+def _weights_of(option: Option, block: Block, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """(m, S) what each source contributes, by the step's method."""
+    columns = block.columns_of(option.name)
+    weights = option.method.weights(option.step.params, columns, shape)
+    return weights if len(weights) == len(block) else np.repeat(weights, len(block), axis=0)
+
+
+def check_chain(recipe: Recipe, links: tuple[Link, ...], shape: tuple[int, ...]) -> None:
+    """Raise `UsageError`, naming the step, when a chain cannot mix rows of this shape."""
+    for link in links:
+        for option in link.steps:
+            option.method.check_shape(option.step.params, shape)
+    if recipe.weight_by != "area" and blends(links):
+        raise UsageError(
+            f"weight_by {recipe.weight_by}: a blend shows every object faintly and none in part; "
+            "use steps that paste, such as cutmix, or weight_by area"
+        )
+
+
+def _widest(links: tuple[Link, ...]) -> str:
+    options = [option for link in links for option in link.steps]
+    return max(options, key=lambda option: option.slots).name
 
 
 def _cycle(generator: np.random.Generator, rows: int) -> Ints:

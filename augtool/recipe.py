@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from augtool.errors import UsageError
 from augtool.params import ParamsLike, build
@@ -19,6 +21,10 @@ Mode = Literal["L", "RGB", "L16"]
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 Layout = Literal["NHWC", "NHW", "NCHW"]
 Order = Literal["shuffled", "source"]
+WeightBy = Literal["area", "masks"]
+
+NONE = "none"  # the method of a choice that leaves a row as it is
+_WEIGHT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class Step:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise UsageError(f"prob {self.prob:g}: must be in 0…1")
+            raise UsageError(f"{self.method}: prob {self.prob:g}: must be in 0…1")
 
 
 def step(method: str, *, prob: float | None = None, **params: Any) -> Step:
@@ -113,11 +119,43 @@ def step(method: str, *, prob: float | None = None, **params: Any) -> Step:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of several steps for each row, drawn by weight; ``None`` leaves the row as it is.
+
+    ``weights`` has one weight a step, from 0, and they sum to 1. Make one with `one_of`.
+    """
+
+    steps: tuple[Step | None, ...]
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps or len(self.steps) != len(self.weights):
+            raise UsageError("one_of: give each step a weight")
+        for weight in self.weights:
+            if not 0 <= weight <= 1:
+                raise UsageError(f"one_of: weight {weight:g}: must be in 0…1")
+        total = math.fsum(self.weights)
+        if abs(total - 1) > _WEIGHT_TOLERANCE:
+            raise UsageError(
+                f"one_of: the weights sum to {total:g}, not to 1; "
+                "give the rest to method 'none', which leaves a row as it is"
+            )
+
+
+def one_of(*options: tuple[float, Step | None]) -> Choice:
+    """A `Choice`: ``one_of((0.5, step("cutmix")), (0.3, step("mixup")), (0.2, None))``.
+
+    Raises `UsageError` for weights that are not in 0…1 or do not sum to 1.
+    """
+    return Choice(tuple(one for _, one in options), tuple(weight for weight, _ in options))
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything, besides the input, that decides which rows an output has.
 
     steps
-        What is done to each row, in order.
+        What is done to each row, in order: `Step`, or `Choice` between steps.
     seed
         Any whole number from 0.
     copies
@@ -129,14 +167,19 @@ class Recipe:
     order
         ``shuffled``, or ``source``: row c·n + i is based on source row i.
     label_smoothing
-        s in [0, 1): targets become y·(1−s) + s/K.
+        s in [0, 1): targets become y·(1−s) + s/K; multi-hot ones y·(1−s) + s/2.
+    mask_fill
+        The class id that masks have where pixels were erased or lie beyond the border.
+    weight_by
+        ``area``: a source weighs its share of the pixels; ``masks``: the visible share of its
+        object, which is where its mask is not 0.
     block_rows
         Rows planned and rendered together (a power of two); None chooses by image size.
     reading
         How source rows become pixels and targets.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Choice, ...]
     seed: int = 0
     copies: int = 1
     num: int | None = None
@@ -144,6 +187,8 @@ class Recipe:
     limit: int | None = None
     order: Order = "shuffled"
     label_smoothing: float = 0.0
+    mask_fill: int = 0
+    weight_by: WeightBy = "area"
     block_rows: int | None = None
     reading: Reading = Reading()
 
@@ -157,19 +202,85 @@ class Recipe:
             raise UsageError(f"block_rows {self.block_rows}: must be a power of two")
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing {self.label_smoothing:g}: must be in 0…1, below 1")
-        if len(self.steps) != 1:
-            raise UsageError(f"a recipe of {len(self.steps)} steps: this version takes one step")
+        if self.weight_by not in get_args(WeightBy):
+            raise UsageError(f"weight_by {self.weight_by}: choose area or masks")
+        if not self.steps:
+            raise UsageError("a recipe needs at least one step, such as cutmix")
 
     def as_json(self) -> str:
         """The recipe as one line of JSON, keys in a fixed order."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
+        values: dict[str, Any] = {"steps": [step_table(one) for one in self.steps]}
+        for field in dataclasses.fields(self)[1:]:
+            value = getattr(self, field.name)
+            values[field.name] = dataclasses.asdict(value) if field.name == "reading" else value
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def step_table(one: Step | Choice) -> dict[str, Any]:
+    """A step as plain values, the inverse of `step_of`: its parameters stand beside ``method`` and
+    ``prob``; those that are None are left out."""
+    if isinstance(one, Choice):
+        options = [
+            {"weight": weight, **(step_table(option) if option else {"method": NONE})}
+            for option, weight in zip(one.steps, one.weights, strict=True)
+        ]
+        return {"one_of": options}
+    params = {key: value for key, value in vars(one.params).items() if value is not None}
+    return {"method": one.method, "prob": one.prob, **params}
+
+
+def step_of(table: Mapping[str, Any], where: str = "step") -> Step | Choice:
+    """A step from plain values: ``{"method": "cutmix", "alpha": 1.0, "prob": 0.5}``, or
+    ``{"one_of": [{"method": "mixup", "weight": 0.5}, {"method": "none", "weight": 0.5}]}``.
+
+    Raises `UsageError` that begins with ``where`` and names the key.
+    """
+    values = dict(table)
+    try:
+        if "one_of" not in values:
+            return _plain_step(values)
+        options = values.pop("one_of")
+        if values:
+            raise UsageError(f"one_of stands alone, without {next(iter(values))!r}")
+        if not isinstance(options, list | tuple) or not all(isinstance(x, dict) for x in options):
+            raise UsageError('one_of: give a list such as [{method = "cutmix", weight = 1}]')
+        return one_of(*(_option(dict(one)) for one in options))
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _option(values: dict[str, Any]) -> tuple[float, Step | None]:
+    weight = values.pop("weight", None)
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise UsageError(f"one_of: {values.get('method', 'a step')} needs a weight, a number")
+    if values == {"method": NONE}:
+        return float(weight), None
+    return float(weight), _plain_step(values)
+
+
+def _plain_step(values: dict[str, Any]) -> Step:
+    method, prob = values.pop("method", None), values.pop("prob", None)
+    if not isinstance(method, str):
+        raise UsageError('a step needs a method, such as method = "cutmix"')
+    if prob is not None and (isinstance(prob, bool) or not isinstance(prob, int | float)):
+        raise UsageError(f"{method}: prob {prob!r}: must be a number in 0…1")
+    return step(method, prob=prob, **values)
 
 
 def recipe_from_json(text: str) -> Recipe:
     """The inverse of `Recipe.as_json`. Raises `UsageError` when a key or a value is not known."""
-    values = dict(json.loads(text))
-    steps = tuple(
-        step(one["method"], prob=one["prob"], **one["params"]) for one in values.pop("steps")
-    )
-    reading = build(Reading, values.pop("reading"), where="reading")
+    return recipe_of(json.loads(text))
+
+
+def recipe_of(table: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values, as `Recipe.as_json` and TOML files have them.
+
+    Raises `UsageError` that names the step and the key, with the nearest right one.
+    """
+    values = dict(table)
+    given = values.pop("steps", None)
+    if not isinstance(given, list | tuple) or not all(isinstance(one, dict) for one in given):
+        raise UsageError("recipe: it needs [[steps]] tables")
+    steps = tuple(step_of(one, where=f"step {i}") for i, one in enumerate(given, start=1))
+    reading = build(Reading, dict(values.pop("reading", {})), where="reading")
     return build(Recipe, {**values, "steps": steps, "reading": reading}, where="recipe")

@@ -15,15 +15,17 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, methods, schema, sinks, worker
+from augtool import kernels, labels, machine, schema, sinks, worker
 from augtool.apply import prepared
+from augtool.block import Ints
 from augtool.books import Books, check_free, check_place, open_books
+from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.errors import SourceError
 from augtool.job import INLINE, Job
 from augtool.methods._contract import ChannelStatistics
-from augtool.plan import Ints, Plan, make_plan
+from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe
 from augtool.records import Records
 from augtool.sinks._contract import Sink
@@ -92,7 +94,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     output = Path(job.output)
     layout = sinks.load(sinks.format_of(output))
     check_output(job)
-    names = methods.load(job.recipe.steps[0].method).KERNELS
+    names = kernels_of(job.recipe.steps)
     if job.workers != INLINE:
         warm_up(names)
     with ExitStack() as stack:
@@ -105,7 +107,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         engine = stack.enter_context(open_engine(workers))
         skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)
-        fields = schema.fields(plan, source.targets, source.dtype)
+        masks = None if source.masks is None else source.masks.dtype
+        fields = schema.fields(plan, source.targets, source.dtype, masks)
         attributes = schema.attributes(plan, source)
         laid_out = layout.lay_out(books.unfinished, fields, plan.total, attributes, job.compression)
         sink = stack.enter_context(closing(laid_out))
@@ -188,7 +191,7 @@ def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
     """What is odd about the classes that take part."""
     target = source.targets[0]
-    if target.kind != "classes" or methods.load(plan.step.method).SLOTS == 1:
+    if target.kind != "classes" or all(link.slots == 1 for link in plan.links):
         return ()
     present = np.flatnonzero(labels.mass(target, plan.selection))
     if len(present) > 1:

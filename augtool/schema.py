@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from augtool import labels, methods, versions
-from augtool.plan import Block, Plan
+from augtool import labels, versions
+from augtool.block import Block
+from augtool.chain import is_chain
+from augtool.plan import Plan
 from augtool.sources._contract import Source, Target
 
 SCHEMA_VERSION = 1
@@ -38,31 +40,53 @@ class Field:
         return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
-def fields(plan: Plan, targets: tuple[Target, ...], dtype: np.dtype[Any]) -> tuple[Field, ...]:
-    """The fields of an output, images first."""
-    method = methods.load(plan.step.method)
+def fields(
+    plan: Plan,
+    targets: tuple[Target, ...],
+    dtype: np.dtype[Any],
+    masks: np.dtype[Any] | None = None,
+) -> tuple[Field, ...]:
+    """The fields of an output, images first; ``masks`` is the dtype of label images, if any."""
+    slots = math.prod(link.slots for link in plan.links)
     result = [Field("images", dtype.str, plan.shape)]
+    if masks is not None:
+        result.append(Field("masks", masks.str, plan.shape[:2]))
     for target in targets:
         result.append(Field(_named("labels", target), "<f4", (target.width,)))
         if target.has_hard_label:
             result.append(Field(_named("label", target), "<i8", ()))
-    result.append(Field("src", "<i8", (method.SLOTS,)))
-    result.append(Field("weight", "<f4", (method.SLOTS,)))
-    for column in method.columns(plan.step.params):
-        stored = np.dtype(column.dtype).newbyteorder("<").str
-        result.append(Field(f"{plan.step.method}_{column.name}", stored, column.shape))
-    return tuple(result)
+    result.append(Field("src", "<i8", (slots,)))
+    result.append(Field("weight", "<f4", (slots,)))
+    if plan.recipe.weight_by != "area":
+        result.append(Field("area_weight", "<f4", (slots,)))
+    return (*result, *_plan_fields(plan))
+
+
+def _plan_fields(plan: Plan) -> Iterator[Field]:
+    """A field for each column of the plan, in the order of the chain."""
+    chained = is_chain(plan.links)
+    for link in plan.links:
+        if link.choice:
+            yield Field(f"{link.choice}_option", "|i1", ())
+        for option in link.steps:
+            for column in option.columns:
+                stored = np.dtype(column.dtype).newbyteorder("<").str
+                yield Field(f"{option.name}_{column.name}", stored, column.shape)
+            if chained and option.slots > 1:
+                yield Field(f"{option.name}_partner", "<i8", (option.slots - 1,))
 
 
 def rows(block: Block, targets: tuple[Target, ...], smoothing: float) -> dict[str, Any]:
-    """All fields of a block's rows save the images."""
+    """All fields of a block's rows save the images and masks."""
     result: dict[str, npt.NDArray[Any]] = {}
+    src = block.src
     for target in targets:
-        soft = labels.mixed(target, block.src, block.weight, smoothing)
+        soft = labels.mixed(target, src, block.weight, smoothing)
         result[_named("labels", target)] = soft
         if target.has_hard_label:
             result[_named("label", target)] = labels.hard(soft)
-    return {**result, "src": block.src, "weight": block.weight, **block.columns}
+    area = {} if block.area is None else {"area_weight": block.area}
+    return {**result, "src": src, "weight": block.weight, **area, **block.columns}
 
 
 def attributes(plan: Plan, source: Source) -> dict[str, str | int]:

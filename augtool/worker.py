@@ -10,16 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from augtool import records, schema
-from augtool.apply import Members, apply, measured
+from augtool.apply import Members, Ready, apply, look_at_maps
+from augtool.block import Block
 from augtool.errors import BrokenInput
-from augtool.plan import Block, Piece, Plan, pieces
+from augtool.owners import looked
+from augtool.plan import Piece, Plan, pieces
 from augtool.records import Part
 from augtool.sinks._contract import Encoded, Writer
 from augtool.sources._contract import Source
+
+_Parts = TypeVar("_Parts", Block, Ready)
 
 _BUFFER_BYTES = 2 << 20  # stays in cache between the kernel, the CRC and the write
 _LABEL_BYTES = 32 << 20  # of float64 sums at a time, for sources with very many classes
@@ -66,10 +71,10 @@ def render(context_path: Path, task: Task) -> Report:
         for run in _same_members(context.plan, task.pieces):
             blocks = [_rows_of(context.plan, piece, alone=len(run) == 1) for piece in run]
             members, read = members_of(context.source, blocks[0])
+            masks = masks_of(context.source, blocks[0])
             decodes += read
             for piece, block in zip(run, blocks, strict=True):
-                looked = measured(context.plan, block, members)
-                crcs = _write_block(context, writer, looked, members)
+                crcs = _write_block(context, writer, block, members, masks)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, crcs))
         encoded = writer.encoded()
     rows = sum(map(len, task.pieces))
@@ -163,27 +168,50 @@ def members_of(source: Source, block: Block) -> tuple[Members, int]:
     return Members(pixels), len(block.members)
 
 
+def masks_of(source: Source, block: Block) -> Members | None:
+    """The label images that a block is made of, where the source has them."""
+    masks = source.masks
+    if masks is None:
+        return None
+    if masks.pixels is not None:
+        return Members(masks.pixels, by_row=True)
+    maps = np.empty((len(block.members), *masks.shape), masks.dtype)
+    masks.read(block.members, maps)
+    return Members(maps)
+
+
 def _write_block(
-    context: Context, writer: Writer, block: Block, members: Members
+    context: Context, writer: Writer, block: Block, members: Members, masks: Members | None
 ) -> dict[str, int]:
     """Apply, write, and return the CRC-32 of each field."""
     plan, source = context.plan, context.source
-    crcs = {"images": 0}
-    step = max(1, _BUFFER_BYTES // (math.prod(plan.shape) * source.dtype.itemsize))
-    buffer = np.empty((min(step, len(block)), *plan.shape), source.dtype)
-    for part in _slices(block, step):
-        out = buffer[: len(part)]
-        apply(plan, part, members, out)
-        writer.write("images", part.out, out)
-        crcs["images"] = records.crc(out, crcs["images"])
+    by_masks = plan.recipe.weight_by != "area"
+    ready = looked(block, members, masks if by_masks else None)
+    crcs = {"images": _write_pixels(writer, "images", ready, members)}
+    if masks is not None:
+        maps = look_at_maps(ready.block, masks, plan.recipe.mask_fill)
+        crcs["masks"] = _write_pixels(writer, "masks", maps, masks)
     step = max(1, _LABEL_BYTES // sum((8 * target.width for target in source.targets), 8))
-    for part in _slices(block, step):
+    for part in _slices(ready.block, step):
         for name, values in schema.rows(part, source.targets, context.smoothing).items():
             writer.write(name, part.out, values)
             crcs[name] = records.crc(values, crcs.get(name, 0))
     return crcs
 
 
-def _slices(block: Block, step: int) -> Iterator[Block]:
-    for start in range(0, len(block), step):
-        yield block.part(start, min(start + step, len(block)))
+def _write_pixels(writer: Writer, name: str, ready: Ready, members: Members) -> int:
+    """Make a block's rows, a buffer at a time, write them, and return their CRC-32."""
+    shape, dtype, crc = members.pixels.shape[1:], members.pixels.dtype, 0
+    step = max(1, _BUFFER_BYTES // max(1, math.prod(shape) * dtype.itemsize))
+    buffer = np.empty((min(step, len(ready)), *shape), dtype)
+    for part in _slices(ready, step):
+        out = buffer[: len(part)]
+        apply(part, out)
+        writer.write(name, part.block.out, out)
+        crc = records.crc(out, crc)
+    return crc
+
+
+def _slices(rows: _Parts, step: int) -> Iterator[_Parts]:
+    for start in range(0, len(rows), step):
+        yield rows.part(start, min(start + step, len(rows)))

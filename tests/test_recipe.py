@@ -10,7 +10,16 @@ import pytest
 
 from augtool.errors import UsageError
 from augtool.job import Job
-from augtool.recipe import Reading, Recipe, recipe_from_json, step
+from augtool.recipe import (
+    Reading,
+    Recipe,
+    one_of,
+    recipe_from_json,
+    recipe_of,
+    step,
+    step_of,
+    step_table,
+)
 
 WHOLE = Recipe(
     (step("cutmix", ratio_range=(0.2, 0.8), prob=0.5),),
@@ -36,10 +45,64 @@ def test_a_recipe_holds_nothing_of_the_machine() -> None:
     assert not keys & {"input", "output", "workers", "format", "compression", "overwrite"}
 
 
-@pytest.mark.parametrize("steps", [(), (step("cutmix"), step("flip"))])
-def test_a_recipe_that_cannot_be_run_whole_is_refused(steps: Any) -> None:
-    with pytest.raises(UsageError, match="takes one step"):
-        Recipe(steps)
+def test_a_recipe_without_steps_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least one step"):
+        Recipe(())
+
+
+CHAIN = (
+    step("flip"),
+    one_of((0.5, step("cutmix", alpha=0.5, prob=0.9)), (0.25, step("mixup")), (0.25, None)),
+    step("erase", prob=0.25, fill="0"),
+)
+
+
+def test_a_chain_survives_plain_values() -> None:
+    recipe = Recipe(CHAIN, seed=3)
+    assert recipe_from_json(recipe.as_json()) == recipe
+    assert tuple(step_of(step_table(one)) for one in CHAIN) == CHAIN
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"method": "cutmax"}, "step 2: there is no method 'cutmax'; did you mean 'cutmix'"),
+        ({"method": "cutmix", "alhpa": 1}, "step 2: cutmix: unknown parameter 'alhpa'; did you"),
+        ({"method": "cutmix", "prob": 2}, "step 2: cutmix: prob 2: must be in 0…1"),
+        ({"method": "cutmix", "prob": "often"}, "step 2: cutmix: prob 'often': must be a number"),
+        ({"alpha": 1.0}, "step 2: a step needs a method"),
+        (
+            {"one_of": [{"method": "cutmix", "weight": 0.6}]},
+            "step 2: one_of: the weights sum to 0.6",
+        ),
+        ({"one_of": [{"method": "cutmix"}]}, "step 2: one_of: cutmix needs a weight"),
+        ({"one_of": [{"method": "flip", "weight": -1}]}, "step 2: one_of: weight -1: must be in"),
+        ({"one_of": {"method": "flip"}}, "step 2: one_of: give a list"),
+        ({"one_of": [], "prob": 1}, "step 2: one_of stands alone, without 'prob'"),
+        ({"one_of": []}, "step 2: one_of: give each step a weight"),
+    ],
+)
+def test_a_wrong_step_of_a_chain_is_named_with_its_place(
+    table: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        recipe_of({"steps": [{"method": "flip"}, table]})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seed": "one"}, "recipe: seed 'one': must be a whole number"),
+        ({"seed": True}, "recipe: seed True: must be a whole number"),
+        ({"keep_originals": 1}, "recipe: keep_originals 1: must be true or false"),
+        ({"order": "random"}, "recipe: order 'random': must be one of shuffled, source"),
+        ({"reading": {"size": 32}}, "reading: size 32: must be a list"),
+        ({"steps": 3}, r"needs \[\[steps\]\] tables"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        recipe_of({"steps": [{"method": "flip"}], **values})
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from augtool import _modules
-from augtool.methods._contract import Method
+from augtool.methods._contract import Method, Slots
 
 
 def names() -> tuple[str, ...]:
@@ -16,3 +16,9 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> Method:
     """The method of this name. Raises `UsageError`, with the nearest name, when there is none."""
     return cast(Method, _modules.load("methods", name))
+
+
+def slots_of(name: str, params: Any) -> int:
+    """How many source rows one output row of the method of this name is made of."""
+    method = load(name)
+    return method.slots(params) if isinstance(method, Slots) else method.SLOTS

@@ -6,6 +6,7 @@ A method that moves images has the parameters ``border``, ``fill`` and ``mean``,
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,6 +63,14 @@ def settle(params: Borders) -> None:
             f"fill cannot be combined with border {params.border}, which takes its pixels from the "
             "image: give one"
         )
+
+
+def on_maps(params: Any, fill: str) -> Any:
+    """The parameters with which a map of whole numbers is moved: ``fill`` beyond a constant
+    border."""
+    if params.border != "constant":
+        return params
+    return dataclasses.replace(params, fill=fill, mean=None)
 
 
 def check_shape(method: str, params: Borders, shape: tuple[int, ...]) -> None:

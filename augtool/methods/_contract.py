@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ Columns = Mapping[str, npt.NDArray[Any]]
 Streams = Callable[[str], np.random.Generator]
 Pixels = npt.NDArray[Any]
 Statistics = Callable[[], "ChannelStatistics"]
+Owners = Literal["kept", "moved", "pasted", "blended"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,11 @@ class Method(Protocol):
 
     ``Params``: a frozen dataclass of `augtool.params.param` fields, checked when made.
     ``PROB``: the share of rows it is applied to when the user does not say.
-    ``SLOTS``: how many source rows one output row is made of, the base included.
+    ``SLOTS``: how many source rows one output row is made of, the base included; a method in which
+    that depends on its parameters offers `Slots`.
+    ``OWNERS``: what becomes of who owns a pixel: ``kept`` (erased pixels count as before),
+    ``moved`` (with the pixels of one image), ``pasted`` (each pixel from one of several rows) or
+    ``blended`` (from several at once).
     ``KERNELS``: the modules of ``augtool.kernels`` that it calls.
     ``PAPER``: one line: authors, title, where and when.
     """
@@ -56,6 +61,7 @@ class Method(Protocol):
     Params: type[ParamsLike]
     PROB: float
     SLOTS: int
+    OWNERS: Owners
     KERNELS: tuple[str, ...]
     PAPER: str
 
@@ -89,6 +95,28 @@ class Method(Protocol):
     ) -> None:
         """Make ``out`` (m, *shape) from ``pixels`` (n, *shape): row i has the sources
         ``pixels[slots[i]]``, base first. No randomness, no I/O, no change to ``pixels``."""
+        ...
+
+
+@runtime_checkable
+class Slots(Protocol):
+    """A method in which the number of source rows depends on its parameters."""
+
+    def slots(self, params: Any) -> int:
+        """How many source rows one output row is made of; ``SLOTS`` is the least."""
+        ...
+
+
+@runtime_checkable
+class Remaps(Protocol):
+    """A method that treats maps of whole numbers (class ids, owners) unlike pixels.
+
+    A method that moves pixels needs it unless each of them only changes its place.
+    """
+
+    def on_maps(self, params: Any, fill: str) -> Any:
+        """The parameters with which a map goes through: between pixels the nearest one, and
+        ``fill``, a number, where there is none."""
         ...
 
 

@@ -101,6 +101,11 @@ def prepare(params: Any, statistics: Statistics) -> Any:
     return dataclasses.replace(params, **{name: getattr(known, name) for name in missing})
 
 
+def on_maps(params: Any, fill: str) -> Any:
+    """The parameters with which a map of whole numbers is filled."""
+    return dataclasses.replace(params, fill=fill, mean=None, std=None)
+
+
 def columns(params: Fills) -> tuple[Column, ...]:
     """``key``, when the fill is random."""
     if not _is_random(params):

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from augtool.errors import UsageError
 from augtool.methods._box import clipped, shares, sides_of
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
 from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "pasted"
 KERNELS = ("paste",)
 PAPER = (
     "Yun, Han, Oh, Chun, Choe, Yoo. CutMix: Regularization Strategy to Train Strong Classifiers "

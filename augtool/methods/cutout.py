@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.methods import _fill
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._single import whole
 from augtool.params import param
 
 PROB = 1.0
 SLOTS = 1
+OWNERS: Owners = "kept"
 KERNELS = ("fill",)
 PAPER = (
     "DeVries, Taylor. Improved Regularization of Convolutional Neural Networks with Cutout. 2017. "
@@ -30,6 +31,7 @@ PAPER = (
 
 weights = whole
 prepare = _fill.prepare
+on_maps = _fill.on_maps
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.methods import _fill
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._exact import exp, log
 from augtool.methods._images import images_only
 from augtool.methods._single import whole
@@ -24,6 +24,7 @@ from augtool.params import param
 
 PROB = 0.5
 SLOTS = 1
+OWNERS: Owners = "kept"
 KERNELS = ("fill",)
 PAPER = (
     "Zhong, Zheng, Kang, Li, Yang. Random Erasing Data Augmentation. AAAI 2020. arXiv:1708.04896"
@@ -32,6 +33,7 @@ _TRIES = 10
 
 weights = whole
 prepare = _fill.prepare
+on_maps = _fill.on_maps
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._single import whole
 
 PROB = 0.5
 SLOTS = 1
+OWNERS: Owners = "moved"
 KERNELS = ("warp",)
 PAPER = (
     "Krizhevsky, Sutskever, Hinton. ImageNet Classification with Deep Convolutional Neural "

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._exact import cos_turns, power, sin_turns
 from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
@@ -23,6 +23,7 @@ from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "pasted"
 KERNELS = ("mask",)
 PAPER = (
     "Harris, Marcu, Painter, Niranjan, Prügel-Bennett, Hare. FMix: Enhancing Mixed Sample Data "

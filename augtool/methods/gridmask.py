@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.methods import _fill
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._exact import cos_turns, sin_turns
 from augtool.methods._images import images_only
 from augtool.methods._single import whole
@@ -26,6 +26,7 @@ from augtool.params import param
 
 PROB = 0.8
 SLOTS = 1
+OWNERS: Owners = "kept"
 KERNELS = ("grid",)
 PAPER = "Chen, Liu, Zhao, Jia. GridMask Data Augmentation. 2020. arXiv:2001.04086"
 
@@ -38,6 +39,7 @@ _FINEST = 1_000_000  # the largest denominator of a ratio
 
 weights = whole
 prepare = _fill.prepare
+on_maps = _fill.on_maps
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
 from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "pasted"
 KERNELS = ("paste",)
 PAPER = (
     "Baek, Bang, Shim. GridMix: Strong Regularization through Local Context Mapping. "

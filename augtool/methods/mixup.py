@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
 from augtool.params import check
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "blended"
 KERNELS = ("blend",)
 PAPER = (
     "Zhang, Cisse, Dauphin, Lopez-Paz. mixup: Beyond Empirical Risk Minimization. ICLR 2018. "

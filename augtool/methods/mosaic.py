@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 4
+OWNERS: Owners = "pasted"
 KERNELS = ("paste",)
 PAPER = (
     "Bochkovskiy, Wang, Liao. YOLOv4: Optimal Speed and Accuracy of Object Detection. 2020. "

@@ -8,19 +8,20 @@ it covers, or the pixel under its centre.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from augtool.methods._box import shares
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "pasted"
 KERNELS = ("resize",)
 PAPER = (
     "Qin, Fang, Zhang, Liu, Wang, Wang. ResizeMix: Mixing Data with Preserved Object Information "
@@ -71,6 +72,11 @@ def weights(
 ) -> npt.NDArray[np.float32]:
     """(m, 2) float32: the base's and the partner's share of the pixels."""
     return shares(columns["box"], shape)
+
+
+def on_maps(params: Params, _fill: str) -> Params:
+    """The nearest pixel."""
+    return replace(params, shrink="nearest")
 
 
 def apply(

@@ -11,20 +11,21 @@ again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from augtool.methods import _border, _fill
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._exact import cos_turns, sin_turns
 from augtool.methods._single import whole
 from augtool.params import param
 
 PROB = 1.0
 SLOTS = 1
+OWNERS: Owners = "moved"
 KERNELS = ("warp", "fill")
 PAPER = (
     "Simard, Steinkraus, Platt. Best Practices for Convolutional Neural Networks Applied to "
@@ -74,6 +75,12 @@ def draw(
 
 weights = whole
 prepare = _fill.prepare
+
+
+def on_maps(params: Params, fill: str) -> Params:
+    """The nearest pixel, and ``fill`` beyond a constant border."""
+    turned: Params = replace(_border.on_maps(params, fill), interpolation="nearest")
+    return turned
 
 
 def apply(

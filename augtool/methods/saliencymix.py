@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.methods._box import clipped, shares, sides_of
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
 from augtool.params import check
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "pasted"
 KERNELS = ("saliency", "paste")
 PAPER = (
     "Uddin, Monira, Shin, Chung, Bae. SaliencyMix: A Saliency Guided Data Augmentation Strategy "

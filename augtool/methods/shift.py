@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.methods import _border, _fill
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._single import whole
 from augtool.params import param
 
 PROB = 1.0
 SLOTS = 1
+OWNERS: Owners = "moved"
 KERNELS = ("warp", "fill")
 PAPER = (
     "Simard, Steinkraus, Platt. Best Practices for Convolutional Neural Networks Applied to "
@@ -63,6 +64,7 @@ def draw(
 
 weights = whole
 prepare = _fill.prepare
+on_maps = _border.on_maps
 
 
 def apply(

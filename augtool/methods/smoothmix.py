@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.methods._contract import Column, Pixels, Streams
+from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._exact import exp
 from augtool.methods._images import images_only
 from augtool.params import check, param
 
 PROB = 1.0
 SLOTS = 2
+OWNERS: Owners = "blended"
 KERNELS = ("blend",)
 PAPER = (
     "Lee, Zaheer, Astrid, Lee. SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust "

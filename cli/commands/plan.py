@@ -99,11 +99,13 @@ def _check_output(output: Path, source: str, overwrite: bool) -> None:
 def _lines(plan: Plan, start: int, stop: int) -> Iterator[str]:
     import numpy as np
 
+    from augtool.owners import weighed
     from augtool.plan import pieces
 
     header = True
     for piece in pieces(plan, start, stop):
-        block = plan.draw(piece.number, piece.block).part(piece.low, piece.high)
+        drawn = plan.draw(piece.number, piece.block).part(piece.low, piece.high)
+        block = weighed(drawn, plan.shape)
         table: dict[str, Any] = {
             "row": block.out,
             "src": block.src,

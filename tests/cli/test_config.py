@@ -66,8 +66,8 @@ def test_values_are_written_as_toml_writes_them(
 
 def test_the_methods_own_options_may_stand_in_the_file(cli: Cli) -> None:
     given = ("--in", SAMPLE, "--out", "m.h5")
-    assert recipe(cli, "alpha = 2", *given)["params"]["alpha"] == 2.0
-    ranged = recipe(cli, "ratio-range = [0.2, 0.8]", *given)["params"]["ratio_range"]
+    assert recipe(cli, "alpha = 2", *given)["alpha"] == 2.0
+    ranged = recipe(cli, "ratio-range = [0.2, 0.8]", *given)["ratio_range"]
     assert ranged == [0.2, 0.8]
 
 

@@ -21,11 +21,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from augtool import methods
-from augtool.apply import Members, apply, measured, prepared
+from augtool.apply import Members, apply, prepared
 from augtool.errors import UsageError
 from augtool.methods._contract import ChannelStatistics
 from augtool.params import bounds_of, is_whole
-from augtool.plan import Block, Plan, make_plan
+from augtool.block import Block
+from augtool.owners import looked
+from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe, Step, step
 
 SHAPES = [(1, 1, 3), (1, 6, 1), (7, 5, 3), (33, 32, 4), (9, 14), (12, 5, 2)]
@@ -78,9 +80,9 @@ def made(plan: Plan, block: Block, pixels: np.ndarray) -> tuple[Block, np.ndarra
     """The block after it was measured, and its pixels."""
     out = np.full((len(block), *plan.shape), 99, pixels.dtype)
     members = Members(pixels, by_row=True)
-    block = measured(plan, block, members)
-    apply(plan, block, members, out)
-    return block, out
+    ready = looked(block, members)
+    apply(ready, out)
+    return ready.block, out
 
 
 def taken(plan: Callable[[], Plan]) -> Plan:
@@ -179,7 +181,7 @@ def test_the_draw_is_pure_and_made_of_the_declared_columns(name: str) -> None:
     plan = plan_of(step(name), (9, 14, 3))
     first, again = plan.draw(0, 0), plan.draw(0, 0)
     declared = {
-        f"{name}_{column.name}": column for column in methods.load(name).columns(plan.step.params)
+        f"{name}_{column.name}": column for column in methods.load(name).columns(plan.recipe.steps[0].params)
     }
     assert set(first.columns) == set(declared)
     for key, drawn in first.columns.items():

@@ -83,7 +83,7 @@ def test_pixels_are_the_fills_inside_the_holes_and_the_images_outside(
     pixels = (np.random.default_rng(0).random((20, *shape)) * 200).astype(dtype)
     plan = make_plan(Recipe((step("cutout", holes=2, length=5, fill="7"),)), 20, shape, 1)
     block, made = plan.draw(0, 0), np.empty_like(pixels)
-    cutout.apply(plan.step.params, pixels, block.src, block.columns_of("cutout"), made)
+    cutout.apply(plan.recipe.steps[0].params, pixels, block.src, block.columns_of("cutout"), made)
     for row, base in enumerate(block.src[:, 0]):
         expected = pixels[base].copy()
         for y0, x0, y1, x1 in block.columns["cutout_box"][row]:

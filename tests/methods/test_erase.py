@@ -122,7 +122,7 @@ def test_pixels_are_new_inside_the_boxes_and_the_images_outside(
     chosen = step("erase", prob=1, count=2, fill="noise", mean=(200.0,), std=(5.0,))
     plan = make_plan(Recipe((chosen,)), 20, shape, 1)
     block, made = plan.draw(0, 0), np.empty_like(pixels)
-    erase.apply(plan.step.params, pixels, block.src, block.columns_of("erase"), made)
+    erase.apply(plan.recipe.steps[0].params, pixels, block.src, block.columns_of("erase"), made)
     for row, base in enumerate(block.src[:, 0]):
         inside = np.zeros(shape[:2], bool)
         for y0, x0, y1, x1 in block.columns["erase_box"][row]:

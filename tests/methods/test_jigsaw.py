@@ -40,7 +40,7 @@ def test_every_pixel_is_the_one_that_its_cell_names_and_is_counted(
     plan = make_plan(Recipe((step("jigsaw", grid=grid),)), 9, shape, 1)
     block, made = plan.draw(0, 0), np.empty_like(pixels)
     columns = block.columns_of("jigsaw")
-    jigsaw.apply(plan.step.params, pixels, block.src, columns, made)
+    jigsaw.apply(plan.recipe.steps[0].params, pixels, block.src, columns, made)
     for row, (base, partner) in enumerate(block.src):
         pasted = 0
         for y in range(shape[0]):

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augtool.apply import Members, apply, measured
+from augtool.apply import Members, apply
 from augtool.errors import UsageError
 from augtool.kernels.saliency import peaks
-from augtool.plan import Block, Plan, make_plan
+from augtool.block import Block
+from augtool.owners import looked
+from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe, step
 
 
@@ -54,10 +56,10 @@ def peak_of(image: np.ndarray) -> tuple[int, int]:
 
 def made(plan: Plan, pixels: np.ndarray) -> tuple[Block, np.ndarray]:
     members = Members(pixels, by_row=True)
-    block = measured(plan, plan.draw(0, 0), members)
+    ready = looked(plan.draw(0, 0), members)
     out = np.empty_like(pixels)
-    apply(plan, block, members, out)
-    return block, out
+    apply(ready, out)
+    return ready.block, out
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
@@ -131,11 +133,11 @@ def test_spared_rows_have_neither_peak_nor_box() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 9, 14), dtype=np.uint8)
     plan = make_plan(Recipe((step("saliencymix", prob=0.5),)), 64, (9, 14), 1)
     block, mixed = made(plan, pixels)
-    assert block.spared is not None
-    assert 10 < block.spared.sum() < 54
-    assert (block.columns["saliencymix_peak"][block.spared] == -1).all()
-    assert (block.columns["saliencymix_peak"][~block.spared] >= 0).all()
-    assert np.array_equal(mixed[block.spared], pixels[block.src[block.spared, 0]])
+    spared = block.spared["saliencymix"]
+    assert 10 < spared.sum() < 54
+    assert (block.columns["saliencymix_peak"][spared] == -1).all()
+    assert (block.columns["saliencymix_peak"][~spared] >= 0).all()
+    assert np.array_equal(mixed[spared], pixels[block.src[spared, 0]])
 
 
 @pytest.mark.parametrize("params", [{"alpha": 1.0, "lam": 0.5}])
