@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,32 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.errors import InputChanged, UsageError
+from augtool.errors import SourceError, UsageError
 from augtool.recipe import Layout, Mode, Reading
-from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
+from augtool.sources._array_masks import ArrayMasks
+from augtool.sources._contract import Notes, Pixels, Rows, Target
+from augtool.sources._extents import ArrayFile, Extent, Version, gather, usable
 from augtool.sources._layout import row_shape
-from augtool.sources._targets import StoredTarget, digest_of
+from augtool.sources._stored_targets import StoredTarget, digest_of
 
 ARRAY_READING = frozenset(
-    {"size", "mode", "image_key", "label_key", "layout", "target", "num_classes", "label_base"}
+    {"size", "mode", "image_key", "label_key", "label_missing", "mask_key", "layout", "target"}
+    | {"num_classes", "label_base"}
 )
 PIXEL_DTYPES = ("uint8", "uint16", "float32", "float64")
-
-
-@dataclass(frozen=True)
-class Extent:
-    """An array that lies as it is, in C order, in a file: ``dtype`` is NumPy's code with the
-    byte order ("<u2")."""
-
-    path: Path
-    offset: int
-    shape: tuple[int, ...]
-    dtype: str
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes the array takes."""
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)
@@ -51,38 +38,30 @@ class Found:
 
     images: Extent
     layout: Layout | None
-    target: StoredTarget
+    targets: tuple[StoredTarget, ...]
+    masks: Extent | None
     stored_bytes: int
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Version:
-    """What tells one state of a file from another."""
-
-    size: int
-    mtime_ns: int
-
-    @staticmethod
-    def of(path: Path) -> Version:
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise InputChanged(f"{path}: can no longer be read ({error.strerror})") from error
-        return Version(stat.st_size, stat.st_mtime_ns)
-
-
-@dataclass(frozen=True)
 class ArraySource:
-    """An open source of arrays. ``images`` lies in ``path`` itself or in a scratch file."""
+    """An open source of arrays. ``images`` lies in the file itself or in a scratch file;
+    ``find_column`` says where a row-aligned array of the file lies, given its key."""
 
-    path: Path
-    version: Version
+    file: ArrayFile
     images: Extent
     layout: Layout | None
-    target: StoredTarget
+    stored_targets: tuple[StoredTarget, ...]
+    masks: ArrayMasks | None
     notes: Notes
     nbytes: int
+    find_column: Callable[[str], Extent]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
 
     @property
     def n(self) -> int:
@@ -98,7 +77,7 @@ class ArraySource:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        return (self._mapped_target,)
+        return self._mapped_targets
 
     @cached_property
     def fingerprint(self) -> str:
@@ -109,26 +88,21 @@ class ArraySource:
     def pixels(self) -> Pixels | None:
         """The mapped array; None where axes or bytes must be swapped to use it. Looks whether the
         file has changed: kernels read it without asking."""
-        self._check_unchanged()
-        stored: Pixels = self._stored
-        as_it_is = self.layout != "NCHW" and stored.dtype.isnative and stored.flags.aligned
-        return stored if as_it_is else None
-
-    @property
-    def masks(self) -> Masks | None:
-        return None
+        self.file.check_unchanged(self.images)
+        return self._stored if self.layout != "NCHW" and usable(self._stored) else None
 
     def column(self, key: str) -> npt.NDArray[Any]:
-        raise UsageError(f"{self.path}: there is no column {key!r}")
+        """See `Source`. Numbers are mapped where they lie as they are needed."""
+        self.file.check_unchanged()
+        values = self.file.mapped(self.find_column(key))
+        return values if usable(values) else values.astype(values.dtype.newbyteorder("="))
 
     def name(self, row: int) -> str:
         return f"row {row}"
 
     def read(self, rows: Rows, out: Pixels) -> None:
-        self._check_unchanged()
-        stored = self._as_rows
-        for place in np.argsort(rows, kind="stable"):  # rising: disks and read-ahead like it
-            out[place] = stored[rows[place]]
+        self.file.check_unchanged(self.images)
+        gather(self._as_rows, rows, out)
 
     def image(self, row: int) -> Pixels:
         out = np.empty(self.shape, self.dtype)
@@ -136,32 +110,63 @@ class ArraySource:
         return out
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what is mapped is mapped again by the process that gets them."""
         return {field.name: self.__dict__[field.name] for field in dataclasses.fields(self)}
 
     @cached_property
-    def _mapped_target(self) -> Target:
-        return self.target.mapped()
+    def _mapped_targets(self) -> tuple[Target, ...]:
+        return tuple(target.mapped() for target in self.stored_targets)
 
     @cached_property
     def _stored(self) -> Pixels:
         """The array as it lies in its file."""
-        self._check_unchanged()
-        images = self.images
-        # A plain ndarray: every slice of a np.memmap pays for being one.
-        return np.asarray(np.memmap(images.path, images.dtype, "r", images.offset, images.shape))
+        return self.file.mapped(self.images)
 
     @cached_property
     def _as_rows(self) -> Pixels:
         """The array with its axes as `read` gives them."""
         return self._stored.transpose(0, 2, 3, 1) if self.layout == "NCHW" else self._stored
 
-    def _check_unchanged(self) -> None:
-        if self.images.path == self.path and Version.of(self.path) != self.version:
-            raise InputChanged(
-                f"{self.path}: the file changed after it was opened; "
-                "start again when nothing writes to it"
+
+def source_of(
+    path: Path,
+    version: Version,
+    found: Found,
+    reading: Reading,
+    find_column: Callable[[str], Extent],
+) -> ArraySource:
+    """The open source of what was found in the file ``path``. Raises `UsageError` when
+    ``reading`` asks for another size or mode."""
+    file = ArrayFile(path, version)
+    source = ArraySource(
+        file,
+        found.images,
+        found.layout,
+        found.targets,
+        None if found.masks is None else ArrayMasks(file, found.masks),
+        Notes(found.warnings),
+        found.stored_bytes,
+        find_column,
+    )
+    check_own_size(source, reading)
+    return source
+
+
+def check_lengths(spec: str, lengths: Mapping[str, int]) -> None:
+    """Raise `SourceError`, naming two, unless arrays have one length; the images are the first."""
+    images, *names = lengths
+    if not names:  # one array is both; what is wrong with that is said elsewhere
+        return
+    for name in names:
+        if lengths[name] != lengths[names[0]]:
+            raise SourceError(
+                f"{spec}: targets of different lengths: {names[0]} has {lengths[names[0]]} rows, "
+                f"{name} has {lengths[name]}; choose labels of one length with --label-key"
             )
+    if lengths[images] != lengths[names[0]]:
+        raise SourceError(
+            f"{spec}: {images} has {lengths[images]} rows, {names[0]} has {lengths[names[0]]}; "
+            "choose arrays of one length with --image-key and --label-key"
+        )
 
 
 def check_own_size(source: ArraySource, reading: Reading) -> None:

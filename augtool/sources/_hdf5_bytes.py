@@ -17,7 +17,7 @@ import numpy as np
 
 from augtool.errors import SourceError
 from augtool.isolate import limited
-from augtool.sources._arrays import Extent
+from augtool.sources._extents import Extent
 from augtool.sources._hdf5_find import Ask
 
 CPU_SECONDS = 30

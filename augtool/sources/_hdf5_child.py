@@ -7,6 +7,8 @@ or compressed data are unpacked into scratch files. Only plain values go back.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ import numpy.typing as npt
 from augtool.errors import NO_ROOM, SourceError, UsageError
 from augtool.isolate import limited
 from augtool.recipe import Layout, Reading
-from augtool.sources._arrays import PIXEL_DTYPES, Found
+from augtool.sources._array_masks import check_masks, mask_extent
+from augtool.sources._arrays import PIXEL_DTYPES, Found, check_lengths
+from augtool.sources._columns import column_path, text_extent
+from augtool.sources._extents import Extent
 from augtool.sources._hdf5_bytes import (
     CPU_SECONDS,
     SPARE_BYTES,
@@ -28,50 +33,76 @@ from augtool.sources._hdf5_bytes import (
 )
 from augtool.sources._hdf5_find import (
     Ask,
+    by_key,
     chosen,
     followed,
     lies_inside,
+    listing,
     printable,
     short_name,
     type_name,
 )
-from augtool.sources._layout import known_layout, layout_of
-from augtool.sources._targets import MOST_IMPLIED_CLASSES, stored, target_of
+from augtool.sources._hdf5_own import attribute, own_kind, own_layout
+from augtool.sources._layout import layout_of
+from augtool.sources._names import bare_name
+from augtool.sources._stored_targets import LabelArray, stored_targets
+from augtool.sources._targets import MOST_IMPLIED_CLASSES
 
 _MOST_NAME_BYTES = 64 << 20
 _CLASS_NAME_KEYS = ("class_names", "list_classes", "label_names")
 
 
 def found(spec: str, reading: Reading, scratch: Path) -> Found:
-    """The images and labels of the HDF5 file ``spec``; what has to be unpacked goes to
+    """The images, labels and masks of the HDF5 file ``spec``; what has to be unpacked goes to
     ``scratch``. Raises `UsageError` when data sets are not found or not understood, `SourceError`
     when the file is damaged or not to be trusted."""
+    with _opened(spec, reading, scratch) as ask:
+        return _found(ask)
+
+
+def column(spec: str, key: str, n: int, scratch: Path) -> Extent:
+    """Where the data set ``key`` lies, as it is or as text, after it was unpacked where it must
+    be. Raises as `found` does, and `UsageError` when it has not ``n`` rows."""
+    with _opened(spec, Reading(), scratch) as ask:
+        option = f"the key of one with {n} rows"
+        with limited(SPARE_BYTES, CPU_SECONDS):
+            dataset = by_key(ask, key, option)
+        if len(dataset) != n:
+            raise UsageError(
+                f"{ask.where(dataset)} has {len(dataset)} rows, the images have {n}; "
+                f"{listing(ask, option)}"
+            )
+        if type_name(dataset) == "strings":
+            return text_extent(_strings(ask, dataset), column_path(scratch, key))
+        _check_numbers(ask, dataset, "a column holds numbers or strings: choose another")
+        return extent_of(ask, dataset, column_path(scratch, key).name)
+
+
+@contextmanager
+def _opened(spec: str, reading: Reading, scratch: Path) -> Iterator[Ask]:
+    """The open file. What the operating system and the library raise becomes `SourceError`."""
     try:
         with limited(SPARE_BYTES, CPU_SECONDS):
             file = h5py.File(spec, "r", locking="best-effort")
         with file:
-            return _found(Ask(spec, file, reading, scratch))
+            yield Ask(spec, file, reading, scratch)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise SourceError(_complaint(spec, scratch, error)) from error
 
 
 def _found(ask: Ask) -> Found:
     with limited(SPARE_BYTES, CPU_SECONDS):
-        images, labels = chosen(ask)
-        names, num_classes = _class_names(ask.file, labels), _num_classes(ask.file)
+        sets = chosen(ask)
+        images = sets.images
         stored_bytes, holes = images.id.get_storage_size(), gaps(ask, images)
     _check_pixels(ask, images)
     layout = _layout(ask, images)
-    if len(images) != len(labels):
-        raise SourceError(
-            f"{ask.where(images)} has {len(images)} rows, {short_name(labels)} has {len(labels)}; "
-            "choose data sets of one length with --image-key and --label-key"
-        )
-    array = _label_array(ask, labels)
-    target, warnings = target_of(array, ask.reading, ask.where(labels), names, num_classes)
-    kept = stored(target, ask.scratch / "labels.npy")
+    check_lengths(ask.spec, {short_name(one): len(one) for one in (images, *sets.labels.values())})
+    labels = [_label_array(ask, at, *one) for at, one in enumerate(sets.labels.items())]
+    targets, warnings = stored_targets(labels, ask.reading, ask.scratch)
     extent = extent_of(ask, images, "images.raw")
-    return Found(extent, layout, kept, stored_bytes, warnings + holes)
+    masks = None if sets.masks is None else _mask_extent(ask, sets.masks, extent, layout)
+    return Found(extent, layout, targets, masks, stored_bytes, warnings + holes)
 
 
 def _complaint(spec: str, scratch: Path, error: BaseException) -> str:
@@ -99,54 +130,84 @@ def _check_pixels(ask: Ask, images: h5py.Dataset) -> None:
 
 def _layout(ask: Ask, images: h5py.Dataset) -> Layout | None:
     """The layout that was asked for; else what augtool wrote down; else what the shape says."""
-    asked: str | None = ask.reading.layout
-    if asked is None and "schema_version" in ask.file.attrs:
-        own = ask.file.attrs.get("layout")
-        asked = own if known_layout(own) and len(own) == images.ndim else None
+    asked = ask.reading.layout or own_layout(ask.file, images.ndim)
     return layout_of(images.shape, asked, ask.where(images))
 
 
-def _label_array(ask: Ask, labels: h5py.Dataset) -> npt.NDArray[Any]:
+def _label_array(ask: Ask, number: int, name: str, labels: h5py.Dataset) -> LabelArray:
+    """All labels of the target ``name``, and what the file says about them."""
+    with limited(SPARE_BYTES, CPU_SECONDS):
+        suffixes = _suffixes(name, labels)
+        names = _class_names(ask.file, labels, suffixes)
+        num_classes = _num_classes(ask.file, suffixes)
+        kind = own_kind(ask.file, labels)
+    values = _values(ask, labels, f"labels-{number}.raw")
+    return LabelArray(name, values, ask.where(labels), names, num_classes, kind)
+
+
+def _values(ask: Ask, labels: h5py.Dataset, scratch_name: str) -> npt.NDArray[Any]:
     """All labels: numbers are mapped, strings are in memory."""
-    kind = type_name(labels)
-    if kind == "strings":
-        check_chunks(ask, labels)
-        memory = 1024 * labels.size + memory_for_chunks(labels)
-        with limited(memory, CPU_SECONDS + labels.size // 10_000):
-            return np.asarray(labels[()])
-    if kind.rstrip("0123456789") not in ("bool", "int", "uint", "float"):
-        raise UsageError(
-            f"{ask.where(labels)} is {kind}; labels are numbers or strings: "
-            "choose others with --label-key"
-        )
-    extent = extent_of(ask, labels, "labels.raw")
+    if type_name(labels) == "strings":
+        return _strings(ask, labels)
+    _check_numbers(ask, labels, "labels are numbers or strings: choose others with --label-key")
+    extent = extent_of(ask, labels, scratch_name)
     return np.memmap(extent.path, extent.dtype, "r", extent.offset, extent.shape)
 
 
-def _class_names(file: h5py.File, labels: h5py.Dataset) -> tuple[str, ...] | None:
+def _strings(ask: Ask, dataset: h5py.Dataset) -> npt.NDArray[Any]:
+    check_chunks(ask, dataset)
+    memory = 1024 * dataset.size + memory_for_chunks(dataset)
+    with limited(memory, CPU_SECONDS + dataset.size // 10_000):
+        return np.asarray(dataset[()])
+
+
+def _check_numbers(ask: Ask, dataset: h5py.Dataset, advice: str) -> None:
+    kind = type_name(dataset)
+    if kind.rstrip("0123456789") not in ("bool", "int", "uint", "float"):
+        raise UsageError(f"{ask.where(dataset)} is {kind}; {advice}")
+
+
+def _mask_extent(ask: Ask, masks: h5py.Dataset, images: Extent, layout: Layout | None) -> Extent:
+    try:
+        dtype = masks.dtype
+    except TypeError:  # of a type that NumPy does not have
+        dtype = np.dtype("V1")
+    check_masks(masks.shape, dtype, images, layout, ask.where(masks))
+    return mask_extent(extent_of(ask, masks, "masks.raw"))
+
+
+def _suffixes(name: str, labels: h5py.Dataset) -> tuple[str, ...]:
+    """What may end the attributes that speak of this target, the best first."""
+    if name:
+        return (f"_{name}",)
+    bare = bare_name(short_name(labels).rpartition("/")[2])
+    return (f"_{bare}", "")
+
+
+def _class_names(
+    file: h5py.File, labels: h5py.Dataset, suffixes: tuple[str, ...]
+) -> tuple[str, ...] | None:
     """The class names that the file holds, near the labels first."""
-    for place in (labels, labels.parent, file):
-        for key in _CLASS_NAME_KEYS:
-            names = _names_in(_attribute(place, key))
-            if names is None and place is not labels:
+    for key in _CLASS_NAME_KEYS:
+        if (names := _names_in(attribute(labels, key))) is not None:
+            return names
+    keys = [key + suffix for suffix in suffixes for key in _CLASS_NAME_KEYS]
+    for place in (labels.parent, file):
+        for key in keys:
+            names = _names_in(attribute(place, key))
+            if names is None:
                 names = _names_in(_small_value(file, f"{place.name}/{key}"))
             if names is not None:
                 return names
     return None
 
 
-def _num_classes(file: h5py.File) -> int | None:
-    value = _attribute(file, "num_classes")
-    whole = isinstance(value, int | np.integer) and 1 <= value <= MOST_IMPLIED_CLASSES
-    return int(value) if whole else None
-
-
-def _attribute(place: h5py.HLObject, key: str) -> Any:
-    """The attribute's value; None when there is none or it is of a strange type."""
-    try:
-        return place.attrs.get(key)
-    except (OSError, TypeError):
-        return None
+def _num_classes(file: h5py.File, suffixes: tuple[str, ...]) -> int | None:
+    for suffix in suffixes:
+        value = attribute(file, f"num_classes{suffix}")
+        if isinstance(value, int | np.integer) and 1 <= value <= MOST_IMPLIED_CLASSES:
+            return int(value)
+    return None
 
 
 def _small_value(file: h5py.File, path: str) -> Any:

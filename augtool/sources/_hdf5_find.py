@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,14 @@ import h5py
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
+from augtool.sources._array_masks import MASK_KEY, NO_MASKS
+from augtool.sources._hdf5_own import own_targets
 from augtool.sources._layout import shown_shape
-from augtool.sources._names import PARTNER_WORDS, USUAL_NAMES
+from augtool.sources._names import PARTNER_WORDS, USUAL_NAMES, target_names
 
 _MOST_OBJECTS = 20_000
 _MOST_SOFT_LINKS = 32
+_KEYS = "--image-key and --label-key"
 
 
 @dataclass(frozen=True)
@@ -44,30 +47,57 @@ class Refused:
     reason: str
 
 
-def chosen(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset]:
-    """The image and the label data set, by the given keys or by their usual names."""
+@dataclass(frozen=True)
+class Chosen:
+    """The data sets that a source is made of; labels by the names of their targets."""
+
+    images: h5py.Dataset
+    labels: Mapping[str, h5py.Dataset]
+    masks: h5py.Dataset | None
+
+
+def chosen(ask: Ask) -> Chosen:
+    """The data sets of images, labels and masks, by the given keys or by their usual names."""
     reading = ask.reading
     if reading.image_key is None:
-        images, labels = _usual_pair(ask)
+        images, usual = _usual_pair(ask)
     else:
-        images, labels = _by_key(ask, reading.image_key), None
+        images, usual = by_key(ask, reading.image_key), None
+    masks = _masks(ask, images)
     if reading.label_key is not None:
-        return images, _by_key(ask, reading.label_key[0])
-    if labels is None:
-        labels = _usual_labels(ask, images)
-    return images, labels
+        names = target_names(reading.label_key, ask.spec)
+        found = [by_key(ask, key) for key in reading.label_key]
+        return Chosen(images, dict(zip(names, found, strict=True)), masks)
+    own = {} if usual is not None else own_targets(ask.file)
+    if own:
+        return Chosen(images, {name: by_key(ask, key) for name, key in own.items()}, masks)
+    return Chosen(images, {"": _usual_labels(ask, images) if usual is None else usual}, masks)
 
 
-def _by_key(ask: Ask, key: str) -> h5py.Dataset:
+def _masks(ask: Ask, images: h5py.Dataset) -> h5py.Dataset | None:
+    """The masks that are named; else those beside the images, where there are any."""
+    key = ask.reading.mask_key
+    if key == NO_MASKS:
+        return None
+    if key is not None:
+        return by_key(ask, key, "--masks")
+    beside = f"{images.parent.name}/{MASK_KEY}"
+    there = isinstance(followed(ask.file, beside), h5py.Dataset)
+    return by_key(ask, beside, "--masks") if there else None
+
+
+def by_key(ask: Ask, key: str, option: str = _KEYS) -> h5py.Dataset:
+    """The data set ``key``. Raises `UsageError`, which lists what there is, when there is none,
+    and `SourceError` when it lies outside of the file."""
     item = followed(ask.file, key)
     if isinstance(item, h5py.Dataset):
-        return _own_bytes(ask, item)
+        return _own_bytes(ask, item, option)
     if isinstance(item, Refused):
         raise SourceError(f"{ask.spec}: {printable(key)} {item.reason}")
     if isinstance(item, h5py.Group):
-        raise UsageError(f"{ask.spec}: {printable(key)} is a group; {_listing(ask)}")
+        raise UsageError(f"{ask.spec}: {printable(key)} is a group; {listing(ask, option)}")
     near = difflib.get_close_matches(key.strip("/"), [path for path, _ in _walk(ask.file)], n=1)
-    advice = f"did you mean {near[0]!r}?" if near else _listing(ask)
+    advice = f"did you mean {near[0]!r}?" if near else listing(ask, option)
     raise UsageError(f"{ask.spec}: there is no data set {key!r}; {advice}")
 
 
@@ -82,9 +112,9 @@ def _usual_pair(ask: Ask) -> tuple[h5py.Dataset, h5py.Dataset | None]:
     chosen = {followed(ask.file, image): (image, label) for image, label in nearest}
     if len(chosen) != 1:
         reason = "more than one image data set" if chosen else "no image data set with a usual name"
-        raise UsageError(f"{ask.spec}: {reason}; {_listing(ask)}")
+        raise UsageError(f"{ask.spec}: {reason}; {listing(ask)}")
     image, label = chosen.popitem()[1]
-    return _by_key(ask, image), None if label is None else _by_key(ask, label)
+    return by_key(ask, image), None if label is None else by_key(ask, label)
 
 
 def _usual_pairs(ask: Ask) -> list[tuple[str, str | None]]:
@@ -110,8 +140,8 @@ def _usual_labels(ask: Ask, images: h5py.Dataset) -> h5py.Dataset:
     beside = [path for path, _ in _walk(ask.file) if path.rpartition("/")[0] == group]
     path = _first_of(names, beside)
     if path is None:
-        raise UsageError(f"{ask.where(images)}: no labels beside it; {_listing(ask)}")
-    return _by_key(ask, path)
+        raise UsageError(f"{ask.where(images)}: no labels beside it; {listing(ask)}")
+    return by_key(ask, path)
 
 
 def _first_of(names: Iterable[str], paths: list[str]) -> str | None:
@@ -186,7 +216,7 @@ def lies_inside(dataset: h5py.Dataset) -> bool:
     return not (dataset.is_virtual or dataset.id.get_create_plist().get_external_count())
 
 
-def _own_bytes(ask: Ask, dataset: h5py.Dataset) -> h5py.Dataset:
+def _own_bytes(ask: Ask, dataset: h5py.Dataset, option: str) -> h5py.Dataset:
     """``dataset``, whose bytes lie in this very file."""
     if not lies_inside(dataset):
         kind = "a virtual data set" if dataset.is_virtual else "a data set with external storage"
@@ -195,19 +225,19 @@ def _own_bytes(ask: Ask, dataset: h5py.Dataset) -> h5py.Dataset:
             "copy them into one file"
         )
     if not dataset.shape:
-        raise UsageError(f"{ask.where(dataset)} is a single value, not one a row; {_listing(ask)}")
+        raise UsageError(
+            f"{ask.where(dataset)} is a single value, not one a row; {listing(ask, option)}"
+        )
     return dataset
 
 
-def _listing(ask: Ask, most: int = 12) -> str:
+def listing(ask: Ask, option: str = _KEYS, most: int = 12) -> str:
     """What there is to choose from."""
     lines = [f"{printable(path)} {_described(item)}" for path, item in _walk(ask.file)]
     if not lines:
-        return "there are none near its root; name yours with --image-key and --label-key"
+        return f"there are none near its root; name yours with {option}"
     more = f" and {len(lines) - most} more" if len(lines) > most else ""
-    return (
-        f"the file holds {', '.join(lines[:most])}{more}; choose with --image-key and --label-key"
-    )
+    return f"the file holds {', '.join(lines[:most])}{more}; choose with {option}"
 
 
 def _described(item: h5py.Dataset | Refused) -> str:

@@ -7,13 +7,15 @@ without the library.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from augtool.errors import SourceError
 from augtool.isolate import isolated
 from augtool.recipe import Reading
-from augtool.sources._arrays import ARRAY_READING, ArraySource, Found, Version, check_own_size
-from augtool.sources._contract import Notes, Source
+from augtool.sources._arrays import ARRAY_READING, Found, source_of
+from augtool.sources._contract import Source
+from augtool.sources._extents import Extent, Version
 
 READING = ARRAY_READING
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -41,30 +43,32 @@ def sniff(spec: str) -> bool:
 
 
 def open(spec: str, reading: Reading, scratch: Path) -> Source:
-    """The images and labels of the HDF5 file ``spec``.
+    """The images, labels and masks of the HDF5 file ``spec``.
 
-    Data sets are found by their usual names, or by ``reading.image_key`` and ``label_key``. Arrays
-    that are chunked or compressed are unpacked to ``scratch``. Raises `UsageError` when the data
-    sets are not found or not understood (with what there is, and the options to use) and
-    `SourceError` when the file is damaged or not to be trusted.
+    Data sets are found by their usual names, or by the keys of ``reading``; all targets and the
+    masks of augtool's own outputs are found. Arrays that are chunked or compressed are unpacked to
+    ``scratch``. Raises `UsageError` when the data sets are not found or not understood (with what
+    there is, and the options to use) and `SourceError` when the file is damaged or not to be
+    trusted.
     """
     path = Path(spec).absolute()
     version = Version.of(path)
     found = isolated(_found_in_child, spec, reading, scratch)
-    source = ArraySource(
-        path,
-        version,
-        found.images,
-        found.layout,
-        found.target,
-        Notes(found.warnings),
-        found.stored_bytes,
-    )
-    check_own_size(source, reading)
-    return source
+    find_column = partial(_column, spec, found.images.shape[0], scratch)
+    return source_of(path, version, found, reading, find_column)
 
 
 def _found_in_child(spec: str, reading: Reading, scratch: Path) -> Found:
     from augtool.sources import _hdf5_child
 
     return _hdf5_child.found(spec, reading, scratch)
+
+
+def _column(spec: str, n: int, scratch: Path, key: str) -> Extent:
+    return isolated(_column_in_child, spec, key, n, scratch)
+
+
+def _column_in_child(spec: str, key: str, n: int, scratch: Path) -> Extent:
+    from augtool.sources import _hdf5_child
+
+    return _hdf5_child.column(spec, key, n, scratch)

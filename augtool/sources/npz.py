@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,18 +18,20 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
+from augtool.sources._array_masks import MASK_KEY, NO_MASKS, check_masks, mask_extent
 from augtool.sources._arrays import (
     ARRAY_READING,
     PIXEL_DTYPES,
-    ArraySource,
-    Extent,
-    Version,
-    check_own_size,
+    Found,
+    check_lengths,
+    source_of,
 )
-from augtool.sources._contract import Notes, Source
+from augtool.sources._columns import column_path, text_extent
+from augtool.sources._contract import Source
+from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
-from augtool.sources._names import USUAL_NAMES
-from augtool.sources._targets import stored, target_of
+from augtool.sources._names import USUAL_NAMES, target_names
+from augtool.sources._stored_targets import LabelArray, stored_targets
 
 READING = ARRAY_READING
 _AT_ONCE = 1 << 20
@@ -63,57 +68,114 @@ def sniff(spec: str) -> bool:
 
 
 def open(spec: str, reading: Reading, scratch: Path) -> Source:
-    """The images and labels of the npz file ``spec``, unpacked once to ``scratch``.
+    """The images, labels and masks of the npz file ``spec``, unpacked once to ``scratch``.
 
-    Members are found by their usual names, or by ``reading.image_key`` and ``label_key``. Raises
-    `UsageError` when they are not found or not understood, `SourceError` when the file is damaged.
+    Members are found by their usual names, or by the keys of ``reading``. Raises `UsageError` when
+    they are not found or not understood, `SourceError` when the file is damaged.
     """
     path = Path(spec).absolute()
     version = Version.of(path)
+    with _opened(spec) as file:
+        found = _found(spec, file, reading, scratch)
+    find_column = partial(_column, spec, found.images.shape[0], scratch)
+    return source_of(path, version, found, reading, find_column)
+
+
+def _found(spec: str, file: zipfile.ZipFile, reading: Reading, scratch: Path) -> Found:
+    chosen = _chosen(spec, file, reading)
+    images = _unpacked(spec, file, chosen.images, scratch / "images.raw", PIXEL_DTYPES)
+    labels = {
+        name: _unpacked(spec, file, key, scratch / f"labels-{number}.raw")
+        for number, (name, key) in enumerate(chosen.labels.items())
+    }
+    by_key = {chosen.images: images, **{chosen.labels[name]: labels[name] for name in labels}}
+    for key, extent in by_key.items():
+        if 0 in extent.shape or not extent.shape:
+            raise SourceError(f"{spec}: {key} {shown_shape(extent.shape)} holds no rows")
+    check_lengths(spec, {key: extent.shape[0] for key, extent in by_key.items()})
+    layout = layout_of(images.shape, reading.layout, f"{spec}: {chosen.images}")
+    arrays = [
+        LabelArray(name, _mapped(labels[name]), f"{spec}: {key}")
+        for name, key in chosen.labels.items()
+    ]
+    targets, warnings = stored_targets(arrays, reading, scratch)
+    masks = None
+    if chosen.masks is not None:
+        masks = _unpacked(spec, file, chosen.masks, scratch / "masks.raw")
+        where = f"{spec}: {chosen.masks}"
+        check_masks(masks.shape, np.dtype(masks.dtype), images, layout, where)
+        masks = mask_extent(masks)
+    return Found(images, layout, targets, masks, Path(spec).stat().st_size, warnings)
+
+
+@contextmanager
+def _opened(spec: str) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(path) as file:
-            images, labels = _chosen(spec, file, reading)
-            pixels = _unpacked(spec, file, images, scratch / "images.raw", PIXEL_DTYPES)
-            labelled = _unpacked(spec, file, labels, scratch / "labels.raw")
+        with zipfile.ZipFile(spec) as file:
+            yield file
     except _DAMAGE as error:
         raise SourceError(f"{spec}: not readable as npz, perhaps damaged ({error})") from error
-    for name, extent in ((images, pixels), (labels, labelled)):
-        if 0 in extent.shape or not extent.shape:
-            raise SourceError(f"{spec}: {name} {shown_shape(extent.shape)} holds no rows")
-    if pixels.shape[0] != labelled.shape[0]:
-        raise SourceError(
-            f"{spec}: {images} has {pixels.shape[0]} rows, {labels} has {labelled.shape[0]}; "
-            "choose members of one length with --image-key and --label-key"
+
+
+def _column(spec: str, n: int, scratch: Path, key: str) -> Extent:
+    """Where the member ``key`` lies after it was unpacked."""
+    with _opened(spec) as file:
+        _check_there(spec, key, _names_in(file))
+        path = column_path(scratch, key)
+        extent = _unpacked(spec, file, key, path)
+    if extent.shape[:1] != (n,):
+        rows = f"{extent.shape[0]} rows" if extent.shape else "one value"
+        raise UsageError(f"{spec}: {key} has {rows}, the images have {n}; choose another member")
+    kind = np.dtype(extent.dtype).kind
+    if kind not in "biufSU":
+        raise UsageError(
+            f"{spec}: {key} is {np.dtype(extent.dtype)}; a column holds numbers or strings"
         )
-    layout = layout_of(pixels.shape, reading.layout, f"{spec}: {images}")
-    target, warnings = target_of(_mapped(labelled), reading, f"{spec}: {labels}")
-    kept = stored(target, scratch / "labels.npy")
-    size = path.stat().st_size
-    source = ArraySource(path, version, pixels, layout, kept, Notes(warnings), size)
-    check_own_size(source, reading)
-    return source
+    return text_extent(np.array(_mapped(extent)), path) if kind in "SU" else extent
 
 
-def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> tuple[str, str]:
-    """The names of the image and the label member."""
-    names = [name.removesuffix(_SUFFIX) for name in file.namelist()]
-    label_key = reading.label_key[0] if reading.label_key else None
-    for key in (reading.image_key, label_key):
-        if key is not None and key not in names:
-            raise UsageError(f"{spec}: there is no member {key!r}{did_you_mean(key, names)}")
+@dataclass(frozen=True)
+class _Chosen:
+    """The members that a source is made of; labels by the names of their targets."""
+
+    images: str
+    labels: Mapping[str, str]
+    masks: str | None
+
+
+def _names_in(file: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(_SUFFIX) for name in file.namelist()]
+
+
+def _check_there(spec: str, key: str, names: list[str]) -> None:
+    if key not in names:
+        advice = did_you_mean(key, names) or f"; it holds {', '.join(names)}"
+        raise UsageError(f"{spec}: there is no member {key!r}{advice}")
+
+
+def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> _Chosen:
+    """The names of the members, given or usual."""
+    names = _names_in(file)
+    named = [reading.image_key, *(reading.label_key or ())]
+    for key in (*named, None if reading.mask_key == NO_MASKS else reading.mask_key):
+        if key is not None:
+            _check_there(spec, key, names)
     lower = {name.lower(): name for name in names}
     pairs = [
-        (reading.image_key or lower[image], label_key or lower[label])
+        (reading.image_key or lower[image], reading.label_key or (lower[label],))
         for image, partners in USUAL_NAMES.items()
         for label in partners
-        if (reading.image_key or image in lower) and (label_key or label in lower)
+        if (reading.image_key or image in lower) and (reading.label_key or label in lower)
     ]
     if not pairs:
         raise UsageError(
             f"{spec}: no images and labels with usual names; name two of {', '.join(names)} "
             "with --image-key and --label-key"
         )
-    return pairs[0]
+    images, keys = pairs[0]
+    masks = reading.mask_key or lower.get(MASK_KEY)
+    labels = dict(zip(target_names(keys, spec), keys, strict=True))
+    return _Chosen(images, labels, None if masks == NO_MASKS else masks)
 
 
 def _unpacked(

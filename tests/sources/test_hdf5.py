@@ -484,7 +484,7 @@ def test_an_open_source_travels_small_and_reads_the_same(made, opened) -> None:
 def test_pixels_are_the_file_itself_and_cannot_be_written(made, opened) -> None:
     source = opened(made({"images": images(), "labels": LABELS}))
     assert not source.pixels.flags.writeable
-    assert not list(Path(source.target.path).parent.glob("*.raw"))
+    assert not list(source.stored_targets[0].path.parent.glob("*.raw"))
 
 
 def test_the_fingerprint_is_of_shape_dtype_and_targets_alone(made, opened) -> None:

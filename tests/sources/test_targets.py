@@ -15,7 +15,8 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources import _targets
 from augtool.sources._contract import Target
-from augtool.sources._targets import digest_of, stored, target_of
+from augtool.sources._stored_targets import digest_of, stored
+from augtool.sources._targets import target_of
 
 WHERE = "data.h5: labels"
 

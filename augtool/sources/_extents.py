@@ -1,0 +1,79 @@
+"""Arrays that lie as they are in a file, and whether the file is still the one that was opened."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from augtool.errors import InputChanged
+from augtool.sources._contract import Pixels, Rows
+
+
+@dataclass(frozen=True)
+class Extent:
+    """An array that lies as it is, in C order, in a file: ``dtype`` is NumPy's code with the
+    byte order ("<u2")."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the array takes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Version:
+    """What tells one state of a file from another."""
+
+    size: int
+    mtime_ns: int
+
+    @staticmethod
+    def of(path: Path) -> Version:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise InputChanged(f"{path}: can no longer be read ({error.strerror})") from error
+        return Version(stat.st_size, stat.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """A file of arrays as it was opened. What is mapped here is mapped again by the process that
+    this is sent to."""
+
+    path: Path
+    version: Version
+
+    def mapped(self, extent: Extent) -> Pixels:
+        """An array that lies in the file or in the scratch folder, mapped read-only."""
+        self.check_unchanged(extent)
+        # A plain ndarray: every slice of a np.memmap pays for being one.
+        return np.asarray(np.memmap(extent.path, extent.dtype, "r", extent.offset, extent.shape))
+
+    def check_unchanged(self, extent: Extent | None = None) -> None:
+        """Raise `InputChanged` when the file is another and ``extent`` lies in it."""
+        inside = extent is None or extent.path == self.path
+        if inside and Version.of(self.path) != self.version:
+            raise InputChanged(
+                f"{self.path}: the file changed after it was opened; "
+                "start again when nothing writes to it"
+            )
+
+
+def usable(stored: Pixels) -> bool:
+    """Whether kernels can read an array in place."""
+    return stored.dtype.isnative and stored.flags.aligned
+
+
+def gather(stored: Pixels, rows: Rows, out: Pixels) -> None:
+    """Copy rows, rising: disks and read-ahead like it."""
+    for place in np.argsort(rows, kind="stable"):
+        out[place] = stored[rows[place]]
