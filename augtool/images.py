@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -85,10 +87,11 @@ class Header:
 @dataclass(frozen=True)
 class Placement:
     """How an image is brought to a size: ``box`` (y0, x0, y1, x1, half-open, in its own pixels)
-    is resized to ``inner`` (h, w), which is centred in the target."""
+    is resized to ``inner`` (h, w), which is put at ``corner`` (y, x) of the target."""
 
     box: tuple[float, float, float, float]
     inner: Size
+    corner: Size = (0, 0)
 
 
 def layout_of(mode: Mode | None) -> tuple[int, np.dtype[Any]]:
@@ -139,6 +142,22 @@ def decode_into(data: bytes, reading: Reading, out: Pixels) -> bool:
     return True
 
 
+@contextmanager
+def opened(data: bytes) -> Iterator[tuple[Image.Image, str]]:
+    """The file ``data`` as Pillow opens it, not yet loaded, and its format ("PNG").
+
+    Raises `BadImage`, also in place of what goes wrong while it is open; MemoryError passes.
+    """
+    kind = _format_of(data)
+    try:
+        with warnings.catch_warnings(), _opened(data, kind) as image:
+            yield image, kind
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:  # decoders raise what they like on broken files
+        raise BadImage(_one_line(error)) from error
+
+
 def placement(fit: Fit, image: Size, target: Size) -> Placement:
     """Where an image of one size goes in a target of another, all sizes (h, w).
 
@@ -151,7 +170,8 @@ def placement(fit: Fit, image: Size, target: Size) -> Placement:
         return Placement((0, 0, height, width), target)
     if fit == "pad":
         inner = (_share(height, tw, width), tw) if wider else (th, _share(width, th, height))
-        return Placement((0, 0, height, width), inner)
+        corner = (th - inner[0]) // 2, (tw - inner[1]) // 2
+        return Placement((0, 0, height, width), inner, corner)
     if wider:
         x0, x1 = _middle(width, height * tw / th, whole=height == th)
         return Placement((0, x0, height, x1), target)
@@ -194,7 +214,7 @@ def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixel
         return None
     try:
         if out is None or reading.size is not None:
-            size = _checked_size(*simplejpeg.decode_jpeg_header(data)[:2])
+            size = checked_size(*simplejpeg.decode_jpeg_header(data)[:2])
             if reading.size not in (None, size):
                 return None
         colour = "GRAY" if reading.mode == "L" else "RGB"
@@ -213,29 +233,23 @@ def _turbo_header(data: bytes) -> Header | None:
         height, width = simplejpeg.decode_jpeg_header(data)[:2]
     except ValueError:
         return None
-    size = _turned(_checked_size(height, width), _jpeg_orientation(data))
+    size = _turned(checked_size(height, width), _jpeg_orientation(data))
     return Header(*size, "JPEG", False)
 
 
 def _pillow_header(data: bytes) -> Header:
     kind = _format_of(data)
     with warnings.catch_warnings(), _opened(data, kind) as image:
-        stored = _checked_size(*_stored_size(image, kind))
+        stored = checked_size(*_stored_size(image, kind))
         size = _turned(stored, _orientation(image, kind, data))
         # Pillow names 16-bit grey "I;16", "I;16B" or, in PPM and by older versions PNG, "I".
         return Header(*size, kind, image.mode.startswith("I"))
 
 
 def _by_pillow(data: bytes, reading: Reading) -> Pixels:
-    kind = _format_of(data)
-    try:
-        with warnings.catch_warnings(), _opened(data, kind) as image:
-            upright, size = _upright(image, kind, data, reading)
-            return _pixels(_fitted(upright, size, reading), reading.mode)
-    except (BadImage, MemoryError):
-        raise
-    except Exception as error:  # decoders raise what they like on broken files
-        raise BadImage(_one_line(error)) from error
+    with opened(data) as (image, kind):
+        upright, size = _upright(image, kind, data, reading)
+        return _pixels(_fitted(upright, size, reading), reading.mode)
 
 
 def _upright(
@@ -243,7 +257,7 @@ def _upright(
 ) -> tuple[Image.Image, Size]:
     """The image in its final mode, and its own size (h, w): a JPEG may be decoded smaller."""
     orientation = _orientation(image, kind, data)
-    size = _checked_size(*_turned(_stored_size(image, kind), orientation))
+    size = checked_size(*_turned(_stored_size(image, kind), orientation))
     if kind == "JPEG":
         divisor = _divisor(size, reading)
         colour = "RGB" if reading.mode in (None, "RGB") else "L"
@@ -284,7 +298,8 @@ def _stored_size(image: Image.Image, kind: str) -> Size:
     return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
 
 
-def _checked_size(height: int, width: int) -> Size:
+def checked_size(height: int, width: int) -> Size:
+    """(h, w), unless it is larger than any image may be: then `BadImage`."""
     if height * width > MAX_PIXELS:
         raise BadImage(f"{height}x{width} pixels are more than the {MAX_PIXELS:,} allowed")
     return height, width
@@ -413,7 +428,7 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
     height, width = reading.size
     dot = _in_mode(Image.new("RGB", (1, 1), reading.background), reading)
     canvas = dot.resize((width, height), Image.Resampling.NEAREST)
-    canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+    canvas.paste(inner, (place.corner[1], place.corner[0]))
     return canvas
 
 

@@ -13,7 +13,7 @@ import re
 import stat
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -100,8 +100,8 @@ class Listing:
 
 
 @dataclass
-class _Files:
-    """Files of one class while they are found."""
+class Files:
+    """Files while they are found: relative names, bytes, modification times in nanoseconds."""
 
     names: list[bytes] = field(default_factory=list)
     sizes: array[int] = field(default_factory=lambda: array("q"))
@@ -181,12 +181,33 @@ def write_listing(
         parts.append((lengths, sizes, times))
     counts = np.array([len(lengths) for lengths, _, _ in parts], np.int64)
     lengths, sizes, times = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    _save_files(scratch, names, lengths, sizes, times)
+    _save(scratch, "class_ids", np.repeat(np.arange(len(counts), dtype=np.int64), counts))
+    return Listing(scratch), counts, left_out
+
+
+def listed(root: bytes) -> tuple[Files, Counter[str]]:
+    """All image files at any depth below ``root``, in no order, and the left-out files by
+    extension."""
+    left_out: Counter[str] = Counter()
+    return _found(root, b"", left_out), left_out
+
+
+def write_files(files: Files, order: Sequence[int], scratch: Path) -> Listing:
+    """A listing, in ``scratch``, of files in a given order; it has no class ids."""
+    names = [files.names[at] for at in order]
+    sizes, times = (np.array(column, np.int64)[order] for column in (files.sizes, files.times))
+    _save_files(scratch, names, np.array([len(name) for name in names], np.int64), sizes, times)
+    return Listing(scratch)
+
+
+def _save_files(
+    scratch: Path, names: list[bytes], lengths: Int64s, sizes: Int64s, times: Int64s
+) -> None:
     _save(scratch, "names", np.frombuffer(b"".join(names), np.uint8))
     _save(scratch, "starts", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
     _save(scratch, "sizes", sizes)
     _save(scratch, "times", times)
-    _save(scratch, "class_ids", np.repeat(np.arange(len(counts), dtype=np.int64), counts))
-    return Listing(scratch), counts, left_out
 
 
 def _text(name: bytes) -> str:
@@ -231,7 +252,7 @@ def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
 
 def _level(root: bytes) -> _Level:
     folders: list[bytes] = []
-    images = _Files()
+    images = Files()
     left_out: Counter[str] = Counter()
     for entry in _entries(root):
         lowered = entry.name.lower()
@@ -246,9 +267,9 @@ def _level(root: bytes) -> _Level:
     return _Level(tuple(sorted(folders, key=_text)), len(images.names), left_out)
 
 
-def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> _Files:
+def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
     """The images at any depth below a class folder; a class folder that is missing has none."""
-    files = _Files()
+    files = Files()
     top = root + b"/"
     waiting = [folder] if os.path.isdir(top + folder) else []  # noqa: PTH112 (paths of bytes)
     while waiting:
@@ -258,7 +279,7 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> _Files:
             lowered = name.lower()
             if _is_clutter(lowered):
                 continue
-            relative = b"%b/%b" % (inside, name)
+            relative = b"%b/%b" % (inside, name) if inside else name
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(relative)
             else:
@@ -270,7 +291,7 @@ def _sort_in(
     entry: os.DirEntry[bytes],
     relative: bytes,
     lowered: bytes,
-    images: _Files,
+    images: Files,
     left_out: Counter[str],
 ) -> None:
     """Count one entry that is no folder as an image or as left out, without opening it: to open a

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,22 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import images
-from augtool.errors import BrokenInput, InputChanged, SourceError, UsageError
+from augtool.errors import BrokenInput, SourceError, UsageError
 from augtool.images import BadImage, Header
 from augtool.recipe import Reading
 from augtool.sources import _listing
 from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
+from augtool.sources._files import ListedFile, content_of
 from augtool.sources._listing import Classes, Listing
 
 _PROBES = 64
 _HEAD_BYTES = 131072  # an EXIF block that begins in the first 64 KiB ends in these
 _LOSSY = {"JPEG", "WEBP"}
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-# A file that has become a pipe since it was listed must not block; Windows needs O_BINARY.
 _BATCH_BYTES = 256 << 10
-_Wanted = tuple[int, Pixels, tuple[bytes, int, int]]  # row, where it goes, the listed file
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_Wanted = tuple[int, Pixels, ListedFile]  # row, where it goes, the file
 READING = frozenset({"size", "fit", "resample", "background", "mode", "classes", "split"})
 
 
@@ -126,22 +122,7 @@ class FolderSource:
             raise BrokenInput(row, _listing.shown(name), str(reason)) from reason
 
     def _bytes(self, row: int, name: bytes, size: int, time: int, most: int | None = None) -> bytes:
-        """A file's content, or its first ``most`` bytes, if it still is what was listed."""
-        try:
-            descriptor = os.open(self.root + b"/" + name, _FLAGS)
-            try:
-                status = os.fstat(descriptor)
-                if status.st_size != size or status.st_mtime_ns != time:
-                    raise _changed(name, "has changed since it was listed")
-                return _read(descriptor, size if most is None else min(size, most))
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                raise
-            if error.errno in _GONE:
-                raise _changed(name, "is gone since it was listed") from error
-            raise BrokenInput(int(row), _listing.shown(name), str(error.strerror)) from error
+        return content_of(self.root, row, (name, size, time), most)
 
 
 def _batches(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:
@@ -262,17 +243,3 @@ def _warnings(classes: Classes, counts: Rows) -> tuple[str, ...]:
             if folder not in classes.missing
         ),
     )
-
-
-def _changed(name: bytes, how: str) -> InputChanged:
-    return InputChanged(f"{_listing.shown(name)}: {how}; start over with the input left alone")
-
-
-def _read(descriptor: int, size: int) -> bytes:
-    data = os.read(descriptor, size)
-    while len(data) < size:  # a network file system, or more than 2 GB
-        more = os.read(descriptor, size - len(data))
-        if not more:
-            break
-        data += more
-    return data

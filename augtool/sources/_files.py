@@ -1,0 +1,55 @@
+"""The content of a listed file, if it still is what was listed."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from augtool.errors import BrokenInput, InputChanged
+from augtool.sources import _listing
+
+ListedFile = tuple[bytes, int, int]
+"""Relative name, bytes, and modification time in nanoseconds."""
+
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+# A file that has become a pipe since it was listed must not block; Windows needs O_BINARY.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def content_of(root: bytes, row: int, file: ListedFile, most: int | None = None) -> bytes:
+    """The bytes of a file under ``root``, or the first ``most`` of them.
+
+    Raises `InputChanged` when its size or time is another, and `BrokenInput`, with ``row``, when it
+    cannot be read.
+    """
+    name, size, time = file
+    try:
+        descriptor = os.open(root + b"/" + name, _FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if status.st_size != size or status.st_mtime_ns != time:
+                raise _changed(name, "has changed since it was listed")
+            return _read(descriptor, size if most is None else min(size, most))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
+        if error.errno in _GONE:
+            raise _changed(name, "is gone since it was listed") from error
+        raise BrokenInput(int(row), _listing.shown(name), str(error.strerror)) from error
+
+
+def _changed(name: bytes, how: str) -> InputChanged:
+    return InputChanged(f"{_listing.shown(name)}: {how}; start over with the input left alone")
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size)
+    while len(data) < size:  # a network file system, or more than 2 GB
+        more = os.read(descriptor, size - len(data))
+        if not more:
+            break
+        data += more
+    return data
