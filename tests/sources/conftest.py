@@ -29,7 +29,7 @@ def arrays(
 ) -> Opened:
     """Opens arrays from a file of each format: ``arrays({"images": …}, label_key=("y",))``."""
     monkeypatch.setattr(hdf5, "isolated", lambda function, *args: function(*args))
-    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch").mkdir(exist_ok=True)
 
     def opened(sets: dict[str, Any], **reading: Any) -> Any:
         if request.param == "npz":
