@@ -53,11 +53,10 @@ def estimate(job: Job) -> Estimate:
     layout = sinks.load(sinks.format_of(output))
     check_output(job)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_for(job.recipe, job.input, Path(scratch))
+        source = open_for(job.recipe, job.input, Path(scratch), job.masks)
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
-        masks = None if source.masks is None else source.masks.dtype
-        fields = schema.fields(plan, source.targets, source.dtype, masks)
+        fields = schema.fields(plan, source)
         nbytes = sum(field.row_bytes for field in fields) * plan.total
         chunk_rows = layout.chunk_rows(fields, plan.total, job.compression)
         seconds = row_seconds * plan.total + nbytes / _BYTES_PER_SECOND

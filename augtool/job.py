@@ -21,6 +21,9 @@ class Job:
         The file to make. Its name says the format: ``mixed.h5``.
     recipe
         What the rows are.
+    masks
+        A folder of label images beside a folder of images; arrays have theirs inside, see
+        `Reading.mask_key`.
     workers
         Processes; ``INLINE`` (0) runs in this one; None chooses by the machine and the job.
     compression
@@ -36,6 +39,7 @@ class Job:
     input: str
     output: str
     recipe: Recipe
+    masks: str | None = None
     workers: int | None = None
     compression: str | None = None
     on_error: Literal["fail", "skip"] = "fail"

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from augtool import kernels, labels, machine, schema, sinks, worker
+from augtool import masks as mask_rules
 from augtool.apply import prepared
 from augtool.block import Ints
 from augtool.books import Books, check_free, check_place, open_books
@@ -100,15 +101,14 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     with ExitStack() as stack:
         books = stack.enter_context(open_books(output))
         check_output(job)  # again: a run that ended meanwhile has made it
-        source = open_for(job.recipe, job.input, books.scratch)
+        source = open_for(job.recipe, job.input, books.scratch, job.masks)
         workers = workers_of(job, source)
         if workers == INLINE:
             kernels.load(names)
         engine = stack.enter_context(open_engine(workers))
         skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)
-        masks = None if source.masks is None else source.masks.dtype
-        fields = schema.fields(plan, source.targets, source.dtype, masks)
+        fields = schema.fields(plan, source)
         attributes = schema.attributes(plan, source)
         laid_out = layout.lay_out(books.unfinished, fields, plan.total, attributes, job.compression)
         sink = stack.enter_context(closing(laid_out))
@@ -155,16 +155,20 @@ def check_output(job: Job) -> None:
     check_free(output, job.overwrite)
 
 
-def open_for(recipe: Recipe, spec: str, scratch: Path) -> Source:
-    """The source at ``spec``, with rows of one shape and targets that the recipe can mix.
+def open_for(recipe: Recipe, spec: str, scratch: Path, masks: str | None = None) -> Source:
+    """The source at ``spec``, with rows of one shape and targets and masks that the recipe can mix.
 
-    Raises `UsageError` when images of several sizes need ``--size``, or smoothing has no meaning.
+    ``masks`` is a folder of label images. Raises `UsageError` when images of several sizes need
+    ``--size``, or when a step, smoothing or a weight has no meaning for what the source holds.
     """
     source = open_source(spec, recipe.reading, scratch)
     if source.shape is None:
         raise cast(Varying, source).sizes_error()
+    if masks is not None:
+        source = mask_rules.with_folder(source, masks, scratch, recipe.mask_fill)
     for target in source.targets:
         labels.check_smoothing(target, recipe.label_smoothing)
+    mask_rules.check(recipe, source.masks)
     return source
 
 

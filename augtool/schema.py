@@ -17,6 +17,7 @@ import numpy.typing as npt
 from augtool import labels, versions
 from augtool.block import Block
 from augtool.chain import is_chain
+from augtool.masks import has_ids
 from augtool.plan import Plan
 from augtool.sources._contract import Source, Target
 
@@ -40,18 +41,14 @@ class Field:
         return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
-def fields(
-    plan: Plan,
-    targets: tuple[Target, ...],
-    dtype: np.dtype[Any],
-    masks: np.dtype[Any] | None = None,
-) -> tuple[Field, ...]:
-    """The fields of an output, images first; ``masks`` is the dtype of label images, if any."""
+def fields(plan: Plan, source: Source) -> tuple[Field, ...]:
+    """The fields of an output, images first."""
     slots = math.prod(link.slots for link in plan.links)
-    result = [Field("images", dtype.str, plan.shape)]
-    if masks is not None:
-        result.append(Field("masks", masks.str, plan.shape[:2]))
-    for target in targets:
+    result = [Field("images", source.dtype.str, plan.shape)]
+    if has_ids(source.masks):
+        assert source.masks is not None
+        result.append(Field("masks", source.masks.dtype.str, source.masks.shape))
+    for target in source.targets:
         result.append(Field(_named("labels", target), "<f4", (target.width,)))
         if target.has_hard_label:
             result.append(Field(_named("label", target), "<i8", ()))

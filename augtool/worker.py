@@ -18,6 +18,7 @@ from augtool import records, schema
 from augtool.apply import Members, Ready, apply, look_at_maps
 from augtool.block import Block
 from augtool.errors import BrokenInput
+from augtool.masks import has_ids
 from augtool.owners import looked
 from augtool.plan import Piece, Plan, pieces
 from augtool.records import Part
@@ -169,7 +170,7 @@ def members_of(source: Source, block: Block) -> tuple[Members, int]:
 
 
 def masks_of(source: Source, block: Block) -> Members | None:
-    """The label images that a block is made of, where the source has them."""
+    """The label images, or importance maps, of what a block is made of, where there are any."""
     masks = source.masks
     if masks is None:
         return None
@@ -188,7 +189,7 @@ def _write_block(
     by_masks = plan.recipe.weight_by != "area"
     ready = looked(block, members, masks if by_masks else None)
     crcs = {"images": _write_pixels(writer, "images", ready, members)}
-    if masks is not None:
+    if masks is not None and has_ids(source.masks):
         maps = look_at_maps(ready.block, masks, plan.recipe.mask_fill)
         crcs["masks"] = _write_pixels(writer, "masks", maps, masks)
     step = max(1, _LABEL_BYTES // sum((8 * target.width for target in source.targets), 8))

@@ -56,7 +56,8 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
         if fault is not None:
             raise UsageError(f"--config {file}: {fault}")
         if param is not None and param.name is not None:
-            defaults[param.name] = value
+            one_of_many = isinstance(param, click.Option) and param.multiple
+            defaults[param.name] = _several(value) if one_of_many else value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
@@ -69,6 +70,8 @@ def _unknown(key: str, value: Any, known: Mapping[str, Any]) -> str:
 def _fault(ctx: click.Context, param: click.Parameter, value: Any) -> str | None:
     """What is wrong with a TOML value for an option, or None."""
     name = param.opts[0].removeprefix("--")
+    if isinstance(param, click.Option) and param.multiple and isinstance(value, list):
+        return next((fault for one in value if (fault := _fault(ctx, param, one))), None)
     if isinstance(param, click.Option) and param.is_flag:
         return None if isinstance(value, bool) else f"{name} = {value!r}: use true or false"
     if not isinstance(value, str) and not isinstance(param.type, values.Value):
@@ -78,6 +81,11 @@ def _fault(ctx: click.Context, param: click.Parameter, value: Any) -> str | None
     except click.BadParameter as error:
         return f"{name} = {value!r}: {error.message.rstrip('.')}"
     return None
+
+
+def _several(value: Any) -> list[Any]:
+    """The values of an option that may be repeated, of which TOML may give one."""
+    return value if isinstance(value, list) else [value]
 
 
 CONFIG = click.option(
@@ -150,10 +158,27 @@ READING = together(
         help="Class folders in order, one a line, or folder<TAB>name.",
     ),
     click.option("--split", metavar="NAME", help="Read this split's folder under --in."),
-    click.option("--image-key", metavar="KEY", help="HDF5: the data set of images."),
-    click.option("--label-key", metavar="KEY", help="HDF5: the data set of labels."),
+    click.option("--image-key", metavar="KEY", help="HDF5, npz: the array of images."),
     click.option(
-        "--layout", type=click.Choice(["NHWC", "NHW", "NCHW"]), help="HDF5: the images' axes."
+        "--label-key",
+        metavar="KEY",
+        multiple=True,
+        help="HDF5, npz: the array of labels; repeat it for several targets.",
+    ),
+    click.option(
+        "--label-missing",
+        type=values.Text(),
+        metavar="nan|VALUE",
+        help="HDF5, npz: what stands for an unknown label.",
+    ),
+    click.option(
+        "--masks",
+        metavar="DIR|KEY|none",
+        callback=_not_empty,
+        help="Label images: a folder like --in's, an array, or not the array called masks.",
+    ),
+    click.option(
+        "--layout", type=click.Choice(["NHWC", "NHW", "NCHW"]), help="HDF5, npz: the images' axes."
     ),
     click.option(
         "--target",
@@ -206,7 +231,22 @@ RECIPE = together(
         default=0.0,
         show_default=True,
         metavar="S",
-        help="Labels become y·(1−S) + S/K; for classes.",
+        help="Labels become y·(1−S) + S/K; multi-hot ones y·(1−S) + S/2.",
+    ),
+    click.option(
+        "--mask-fill",
+        type=values.Integer(),
+        default=0,
+        show_default=True,
+        metavar="ID",
+        help="The id of a mask where pixels are erased or beyond the border.",
+    ),
+    click.option(
+        "--weight-by",
+        type=click.Choice(["area", "masks"]),
+        default="area",
+        show_default=True,
+        help="Weigh a source by its pixels, or by how much of its object (mask not 0) is seen.",
     ),
 )
 
@@ -261,12 +301,20 @@ def reading_from(given: Mapping[str, Any]) -> Reading:
         classes=_class_list(given["classes"]),
         split=given["split"],
         image_key=given["image_key"],
-        label_key=given["label_key"] and (given["label_key"],),
+        label_key=tuple(given["label_key"]) or None,
+        label_missing=given["label_missing"],
+        mask_key=None if masks_from(given) else given["masks"],
         layout=given["layout"],
         target=given["target"],
         num_classes=given["num_classes"],
         label_base=given["label_base"],
     )
+
+
+def masks_from(given: Mapping[str, Any]) -> str | None:
+    """The folder that ``--masks`` names; None when it names an array or nothing."""
+    masks: str | None = given["masks"]
+    return masks if masks is not None and Path(masks).is_dir() else None
 
 
 def recipe_from(given: Mapping[str, Any], step: Step) -> Recipe:
@@ -284,6 +332,8 @@ def recipe_from(given: Mapping[str, Any], step: Step) -> Recipe:
         limit=given["limit"],
         order=given["order"],
         label_smoothing=given["label_smoothing"],
+        mask_fill=given["mask_fill"],
+        weight_by=given["weight_by"],
         reading=reading_from(given),
     )
 
@@ -295,6 +345,7 @@ def job_from(given: Mapping[str, Any], step: Step) -> Job:
     return Job(
         input=given["input"],
         output=given["output"],
+        masks=masks_from(given),
         recipe=recipe_from(given, step),
         workers=given["workers"],
         compression=given["compression"],

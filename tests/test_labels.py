@@ -7,7 +7,7 @@ import pytest
 
 from augtool import labels
 from augtool.errors import UsageError
-from augtool.sources._contract import Target
+from augtool.sources._contract import UNKNOWN, Target
 
 CLASSES = Target("classes", np.array([0, 1, 2, 1]), 3)
 
@@ -59,10 +59,35 @@ def test_the_hard_label_is_the_heaviest_and_the_lowest_on_a_tie() -> None:
     assert labels.hard(soft).dtype == np.int64
 
 
-@pytest.mark.parametrize("kind", ["values", "multihot"])
-def test_smoothing_what_are_no_classes_is_refused(kind: str) -> None:
+def test_smoothing_values_to_regress_is_refused() -> None:
     with pytest.raises(UsageError, match="class targets"):
-        labels.check_smoothing(Target(kind, np.zeros((3, 2)), 2), 0.1)  # type: ignore[arg-type]
+        labels.check_smoothing(Target("values", np.zeros((3, 2)), 2), 0.1)
+
+
+def test_multi_hot_is_smoothed_towards_one_half() -> None:
+    target = Target("multihot", np.array([[1.0, 0, 1], [0, 0, 1]]), 3)
+    mixed = labels.mixed(target, np.array([[0, 1]]), np.array([[0.75, 0.25]], np.float32), 0.2)
+    assert mixed[0].tolist() == np.float32([0.75 * 0.8 + 0.1, 0.1, 0.9]).tolist()
+
+
+def test_an_unknown_class_makes_the_label_of_every_row_with_a_share_of_it_unknown() -> None:
+    target = Target("classes", np.array([0, UNKNOWN, 2]), 3)
+    src = np.array([[0, 1], [0, 1], [1, 2], [0, -1]])
+    weight = np.array([[0.5, 0.5], [1, 0], [0, 1], [1, 0]], np.float32)
+    mixed = labels.mixed(target, src, weight, smoothing=0.3)
+    assert np.isnan(mixed).all(axis=1).tolist() == [True, False, False, False]
+    assert labels.hard(mixed).tolist() == [UNKNOWN, 0, 2, 0]
+
+
+def test_an_unknown_entry_stays_unknown_where_its_source_has_weight() -> None:
+    target = Target("multihot", np.array([[1, np.nan], [0, 1.0]]), 2)
+    mixed = labels.mixed(target, np.array([[0, 1], [1, 0]]), np.array([[0.5, 0.5], [1, 0]]))
+    assert np.array_equal(mixed, np.float32([[0.5, np.nan], [0, 1]]), equal_nan=True)
+
+
+def test_what_is_unknown_has_no_mass() -> None:
+    assert labels.mass(Target("classes", np.array([0, UNKNOWN, 0]), 2), None).tolist() == [2, 0]
+    assert labels.mass(Target("soft", np.array([[np.nan, 1], [1, 0]]), 2), None).tolist() == [1, 1]
 
 
 def test_the_mass_of_a_pass_is_the_sum_of_the_selected_targets() -> None:

@@ -80,7 +80,7 @@ def _plan(step: Step, given: Mapping[str, Any]) -> None:
     if output is not None:
         _check_output(output, given["input"], given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_for(recipe, given["input"], Path(scratch))
+        source = open_for(recipe, given["input"], Path(scratch), options.masks_from(given))
         plan = plan_of(recipe, source)
     start, stop = given["rows"] or (0, plan.total)
     if start >= plan.total:
