@@ -4,53 +4,55 @@ Kernels are compiled when their module is first imported: by the fork server, wh
 have them, or by the process that runs inline. The cache is the user's, not the package's, so that
 an update or another installation leaves nothing behind; ``NUMBA_CACHE_DIR`` names another. Where
 no cache can be written, kernels are compiled in memory.
+
+To import numba and have it load a kernel takes half a second of each command. What is cached as
+plain object code (`_native`) needs no numba, so no module of this folder imports it, and what it
+must know of the functions that kernels call is told when it is there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import functools
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
+from augtool.kernels import _native
 
-config: Any = numba.config
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+_to_tell: list[Callable[[Any], object]] = []  # each is called with the module numba.extending
 
 
 def compiled(*signatures: str) -> Callable[[Kernel], Kernel]:
     """``@compiled("void(u1[:], i8)")``: njit for these signatures, cached where possible."""
 
     def decorate(function: Kernel) -> Kernel:
-        try:
-            with _cache_of_the_user():
-                kernel = numba.njit(list(signatures), cache=True, nogil=True)(function)
-        except (RuntimeError, OSError):
-            # numba: "no locator available", or a cache folder that cannot be written.
-            kernel = numba.njit(list(signatures), nogil=True)(function)
-        return cast(Kernel, kernel)
+        @functools.cache
+        def by_numba() -> Callable[..., Any]:
+            from numba import extending
+
+            from augtool.kernels import _numba
+
+            while _to_tell:
+                _to_tell.pop(0)(extending)
+            return _numba.compiled(function, signatures)
+
+        return cast(Kernel, _native.loaded(function, by_numba) or by_numba())
 
     return decorate
 
 
-@contextlib.contextmanager
-def _cache_of_the_user() -> Iterator[None]:
-    """numba asks for the folder when a function is decorated; other users of numba in this
-    process keep theirs."""
-    chosen = config.CACHE_DIR
-    config.CACHE_DIR = chosen or str(_user_cache() / "augtool")
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = chosen
+def helper(function: Kernel) -> Kernel:
+    """``@helper``: kernels may call this function."""
+    _to_tell.append(lambda extending: extending.register_jitable(function))
+    return function
 
 
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+def overload(function: Callable[..., Any]) -> Callable[[Kernel], Kernel]:
+    """``@overload(function)``: as numba's, what gives the code that kernels call in its place."""
+
+    def decorate(choice: Kernel) -> Kernel:
+        _to_tell.append(lambda extending: extending.overload(function, inline="always")(choice))
+        return choice
+
+    return decorate

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
+
+from augtool.kernels._compile import helper
 
 NORMAL_VARIANCE = 8 * (256**2 - 1) / 12  # of `normal`: eight uniform bytes
 
@@ -15,7 +16,7 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 _EVEN_BYTES = np.uint64(0x00FF00FF00FF00FF)
 
 
-@register_jitable
+@helper
 def hashed(key: Any, place: Any) -> Any:
     """64 random bits for a uint64 ``key`` and a place: splitmix64 (Steele, Lea, Flood 2014)."""
     bits = key + (np.uint64(place) + np.uint64(1)) * _STEP
@@ -24,7 +25,7 @@ def hashed(key: Any, place: Any) -> Any:
     return bits ^ (bits >> np.uint64(31))
 
 
-@register_jitable
+@helper
 def normal(key: Any, place: Any) -> Any:
     """A whole number in −1020 … 1020, as good as normal: the sum of eight bytes less its mean."""
     bits = hashed(key, place)

@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
-from numba.extending import overload, register_jitable
 
-from augtool.kernels._compile import compiled
+from augtool.kernels._compile import compiled, helper, overload
 
 Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
@@ -54,7 +52,7 @@ def _mixed(one: Any, two: Any, weight: Any) -> Any:
     uint32 in units of 1 / PROFILE_ONE²."""
 
 
-@register_jitable
+@helper
 def _bytes(one: Any, two: Any, weight: Any) -> Any:
     """Bytes, with a weight in units of 2⁻²⁴. Differences wrap around, and back."""
     product = np.uint32(weight * np.uint32(np.uint32(one) - np.uint32(two)))
@@ -63,7 +61,7 @@ def _bytes(one: Any, two: Any, weight: Any) -> Any:
     return np.uint8(np.uint32(total + np.uint32(0x7FFFFF) + odd) >> 24)
 
 
-@register_jitable
+@helper
 def _words(one: Any, two: Any, weight: Any) -> Any:
     """16-bit integers; adding and taking away 2⁵² rounds halves to even."""
     total = weight * np.float64(one) + (1.0 - weight) * np.float64(two)
@@ -72,6 +70,8 @@ def _words(one: Any, two: Any, weight: Any) -> Any:
 
 @overload(_mixed)
 def _mixed_of(one: Any, two: Any, weight: Any) -> Any:  # noqa: ARG001
+    from numba import types
+
     product = weight == types.uint32
 
     def bytes_(one: Any, two: Any, weight: Any) -> Any:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from augtool.kernels._compile import compiled
+from augtool.kernels._compile import compiled, helper
 from augtool.kernels._filling import Filling
 from augtool.kernels._memory import as_bytes, copy_bytes
 from augtool.kernels.fill import fill, line_and_pixel
@@ -61,7 +60,7 @@ def fill_grid(pixels: Pixels, base: Ints, grids: Grids, filling: Filling, out: P
     fill(paint, 1, pixels, base, filling, out)
 
 
-@register_jitable
+@helper
 def _wrapped(place: Any, period: Any) -> Any:
     """``place`` in 0 … period−1, when it is at most one period outside."""
     if place < 0:
@@ -69,7 +68,7 @@ def _wrapped(place: Any, period: Any) -> Any:
     return place - period if place >= period else place
 
 
-@register_jitable
+@helper
 def _run(down: Any, across: Any, step: Any, bar: Any, period: Any, most: Any, squares: Any) -> Any:
     """How many pixels, at most ``most``, are filled or not like the first; whether they are; and
     the place of the next. Along a line, a place moves by ``step``."""

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from augtool.kernels._compile import compiled
+from augtool.kernels._compile import compiled, helper
 from augtool.kernels._memory import as_bytes, copy_bytes
 from augtool.kernels._random import normal
 
@@ -52,7 +51,7 @@ def _choose(pixels: Bytes, base: Ints, partner: Ints, mask: Bytes, pixel: int, o
             )
 
 
-@register_jitable
+@helper
 def _multiply(left: Any, right: Any, out: Any) -> None:
     """``out = leftᵀ · right``, summed in the order of their rows."""
     out[:] = 0
@@ -63,7 +62,7 @@ def _multiply(left: Any, right: Any, out: Any) -> None:
                 made[x] += weight * line[x]
 
 
-@register_jitable
+@helper
 def _mark_highest(values: Any, count: Any, mask: Any, order: Any, near: Any, found: Any) -> None:
     """1 in ``mask`` at the ``count`` (1 …) highest of the float32 ``values``, the first ones among
     equals: their limit is found byte by byte. ``order`` and ``near``, as long, and ``found``

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from augtool.kernels._compile import compiled
+from augtool.kernels._compile import compiled, helper
 from augtool.kernels._memory import as_bytes, copy_bytes
 
 Boxes = npt.NDArray[np.int32]
@@ -68,7 +67,7 @@ def _paste_nearest(
                 copy_bytes(out, to + x * pixel, pixels, start + columns[x], pixel)
 
 
-@register_jitable
+@helper
 def _cover(place: Any, small: Any, large: Any) -> Any:
     """Which of ``large`` cells cell ``place`` of ``small`` ones covers: the first, the one after
     the last, how much of the first and how much of the last; all of one is ``small``."""
@@ -77,7 +76,7 @@ def _cover(place: Any, small: Any, large: Any) -> Any:
     return first, end, (first + 1) * small - low, high - (end - 1) * small
 
 
-@register_jitable
+@helper
 def _sum_lines(pixels: Any, start: Any, place: Any, small: Any, large: Any, totals: Any) -> None:
     """In ``totals`` the lines that cell ``place`` covers, each as often as it is covered."""
     line = totals.shape[0]

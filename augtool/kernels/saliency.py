@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from augtool.kernels._compile import compiled
+from augtool.kernels._compile import compiled, helper
 
 Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
@@ -46,7 +45,7 @@ def peaks(pixels: Pixels, rows: Ints) -> npt.NDArray[np.int32]:
     return at
 
 
-@register_jitable
+@helper
 def _light_of_integers(image: Any, weight: Any, light: Any) -> None:
     height, width = light.shape
     channels = weight.shape[0]
@@ -58,7 +57,7 @@ def _light_of_integers(image: Any, weight: Any, light: Any) -> None:
             light[y, x] = total
 
 
-@register_jitable
+@helper
 def _light_of_floats(image: Any, weight: Any, light: Any) -> None:
     """Floats become whole numbers by their place between the image's least and largest value;
     what is not finite counts as the least."""
@@ -80,7 +79,7 @@ def _light_of_floats(image: Any, weight: Any, light: Any) -> None:
             light[y, x] = total
 
 
-@register_jitable
+@helper
 def _smooth(light: Any, other: Any) -> None:
     """Weigh each pixel and its neighbours 1, 2, 1 in both directions, mirrored at the border;
     ``other`` is scratch."""
@@ -95,7 +94,7 @@ def _smooth(light: Any, other: Any) -> None:
             light[y, x] = other[above, x] + 2 * other[y, x] + other[below, x]
 
 
-@register_jitable
+@helper
 def _sum(light: Any, sums: Any) -> None:
     """``sums[y, x]``: the sum of ``light[:y, :x]``."""
     height, width = light.shape
@@ -106,7 +105,7 @@ def _sum(light: Any, sums: Any) -> None:
             sums[y + 1, x + 1] = sums[y, x + 1] + line
 
 
-@register_jitable
+@helper
 def _add_differences(
     values: Any, top: Any, bottom: Any, rows: Any, reach: Any, times: Any, line: Any
 ) -> None:
@@ -121,7 +120,7 @@ def _add_differences(
         line[x] += times * (abs(values[x] * others - around) // max(others, 1))
 
 
-@register_jitable
+@helper
 def _peak(light: Any, sums: Any, reaches: Any, line: Any) -> tuple[int, int]:
     """Where the saliency is largest; ``line`` is scratch."""
     height, width = light.shape

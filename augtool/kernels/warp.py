@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from augtool.kernels._compile import compiled
+from augtool.kernels._compile import compiled, helper
 from augtool.kernels._memory import as_bytes, copy_bytes
 
 Bytes = npt.NDArray[np.uint8]
@@ -22,7 +21,7 @@ _PLACES = 16  # bits after the point of a place between pixels
 _PART = 1 << _PLACES
 
 
-@register_jitable
+@helper
 def _inside(at: Any, side: Any, border: Any) -> Any:
     """The pixel of 0 … side−1 that is seen at ``at``, or −1 where a colour is."""
     if 0 <= at < side:
@@ -35,7 +34,7 @@ def _inside(at: Any, side: Any, border: Any) -> Any:
     return at % side if border == WRAP else -1
 
 
-@register_jitable
+@helper
 def _copy_pixel(out: Any, to: Any, pixels: Any, start: Any, pixel: Any) -> None:
     """Copy ``pixel`` bytes. A constant that the compiler sees makes the usual sizes four times as
     fast."""
@@ -147,7 +146,7 @@ def rotate_nearest(
     _rotate_nearest(as_bytes(pixels), base, turn, border, beyond, height, width, as_bytes(out))
 
 
-@register_jitable
+@helper
 def _place(cos: Any, sin: Any, x: Any, y: Any, height: Any, width: Any) -> tuple[Any, Any]:
     """Where a pixel of the turned image comes from: y and x, in parts of a pixel."""
     across, down = 2 * x - (width - 1), 2 * y - (height - 1)  # twice the way from the centre
@@ -202,12 +201,12 @@ def rotate_bilinear(
     _rotate_bilinear(flat, base, turn, border, colour, height, width, floating, made)
 
 
-@register_jitable
+@helper
 def _start(from_y: Any, from_x: Any, width: Any, channels: Any) -> Any:
     return (from_y * width + from_x) * channels if from_y >= 0 and from_x >= 0 else -1
 
 
-@register_jitable
+@helper
 def _of_floats(values: Any, weights: Any) -> Any:
     """A place on a pixel is that pixel to the bit, and what has no weight may be no number."""
     total = 0.0
