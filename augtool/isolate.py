@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from augtool.errors import SourceError
+from augtool.interrupts import SignalsWait
 
 if TYPE_CHECKING:  # Windows has no forkserver to import
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -89,9 +90,10 @@ def bare_main() -> Iterator[None]:
     """Processes started inside do not import the caller's main module, and leave Ctrl-C to it.
 
     So a script needs no ``__main__`` guard, and a notebook's cells are not looked for. Ctrl-C
-    reaches the whole process group: one that is still importing would print a traceback.
+    reaches the whole process group: one that is still importing would print a traceback. So would
+    one whose start was split by a signal here, so signals wait.
     """
-    with _start_lock, _interrupts_blocked():
+    with SignalsWait(), _start_lock, _interrupts_blocked():
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,21 @@ def python(args: list[str], stdin: str = "") -> str:
     )
     assert done.stderr == ""
     return done.stdout
+
+
+def test_the_start_of_a_process_is_not_split_by_a_signal_that_another_thread_takes() -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    main, done = sys.modules["__main__"], []
+    try:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(int).result()  # it has begun, so it does not inherit that the signal waits
+            with pytest.raises(KeyboardInterrupt), bare_main():
+                other.submit(signal.raise_signal, signal.SIGINT).result()
+                done.append("all")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["all"]
+    assert sys.modules["__main__"] is main
