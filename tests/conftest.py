@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,20 +12,49 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import settings
 
-from augtool import worker
+from augtool import kernels, worker
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.job import Job
 from augtool.recipe import Reading, Recipe, step
 
+settings.register_profile("patient", deadline=None)  # other processes take their time
+settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Spread the whole suite over the processors; some files, or ``-n 0``, stay in one process.
+
+    Not in ``addopts``, where it would forbid ``-p no:xdist``.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    unsaid = getattr(config.option, "numprocesses", 0) is None and config.option.dist == "no"
+    if whole and unsaid and not hasattr(config, "workerinput"):
+        config.option.numprocesses = "auto"
+        config.option.dist = "worksteal"
+
 
 @pytest.fixture(scope="session", autouse=True)
-def fork_server() -> None:
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Start the fork server with the kernels in it, as the command line does."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _compile_our_share(tmp_path_factory.getbasetemp().parent)
     warm_up(("paste",))
     with open_engine(1) as engine:
         engine.submit(worker.ready).result()
+
+
+def _compile_our_share(shared: Path) -> None:
+    """Compile the kernels that no other process of this test run has begun with: each needs them
+    all, and takes the others from the cache."""
+    folder = Path(kernels.__path__[0])
+    for name in sorted(file.stem for file in folder.glob("[!_]*.py")):
+        with contextlib.suppress(FileExistsError):
+            (shared / f"{name}.begun").touch(exist_ok=False)
+            kernels.load((name,))
 
 
 @pytest.fixture
