@@ -18,6 +18,7 @@ from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.memory import mix
 from augtool.recipe import Reading, Step, step
 from augtool.sources import open_source
+from augtool.sources._contract import UNKNOWN
 from augtool.sources._listing import EXTENSIONS
 
 if TYPE_CHECKING:
@@ -157,8 +158,9 @@ def _from_source(spec: str, count: int, reading: Reading, scratch: Path) -> Pict
     target = source.targets[0]
     if target.kind != "classes" or source.shape is None:
         raise UsageError(f"{spec}: a gallery needs images with one class each")
-    count = min(count, source.n)
-    rows = np.arange(count) * source.n // count + source.n // (2 * count)
+    known = np.flatnonzero(target.values != UNKNOWN)
+    count = min(count, len(known))
+    rows = known[np.arange(count) * len(known) // count + len(known) // (2 * count)]
     pixels = np.empty((count, *source.shape), source.dtype)
     source.read(rows, pixels)
     ids = np.asarray(target.values[rows], np.int64)

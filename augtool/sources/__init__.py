@@ -9,7 +9,7 @@ from typing import cast
 from augtool import _modules
 from augtool.errors import UsageError
 from augtool.recipe import Reading
-from augtool.sources._contract import Format, Source
+from augtool.sources._contract import NO_MASKS, Format, Source
 
 
 def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
@@ -33,7 +33,14 @@ def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
 def _check_meaning(name: str, module: Format, reading: Reading) -> None:
     """Refuse what would silently be ignored."""
     for field in dataclasses.fields(reading):
-        given = getattr(reading, field.name) != field.default
-        if given and field.name not in module.READING:
+        value = getattr(reading, field.name)
+        if value == field.default or field.name in module.READING:
+            continue
+        if field.name != "mask_key":
             option = field.name.replace("_", "-")
             raise UsageError(f"--{option} means nothing for an input of kind {name}; leave it out")
+        if value != NO_MASKS:  # it has none, so there are none to leave out
+            raise UsageError(
+                f"--masks {value}: there is no such folder, and an array means nothing for an "
+                f"input of kind {name}; check the path, or leave it out"
+            )

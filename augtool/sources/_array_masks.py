@@ -18,9 +18,6 @@ from augtool.sources._layout import row_shape, shown_shape
 MASK_KEY = "masks"
 """The array that is taken when none is named."""
 
-NO_MASKS = "none"
-"""What to name so that none is taken."""
-
 
 @dataclass(frozen=True)
 class ArrayMasks:

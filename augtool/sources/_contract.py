@@ -30,6 +30,9 @@ Pixels = npt.NDArray[Any]
 UNKNOWN = -1
 """The class id of a row whose class is not known."""
 
+NO_MASKS = "none"
+"""The ``reading.mask_key`` that leaves masks out."""
+
 TargetKind = Literal["classes", "soft", "multihot", "values"]
 
 

@@ -16,7 +16,8 @@ import h5py
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources._array_masks import MASK_KEY, NO_MASKS
+from augtool.sources._array_masks import MASK_KEY
+from augtool.sources._contract import NO_MASKS
 from augtool.sources._hdf5_own import own_targets
 from augtool.sources._layout import shown_shape
 from augtool.sources._names import PARTNER_WORDS, USUAL_NAMES, target_names

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
-from augtool.sources._array_masks import MASK_KEY, NO_MASKS, check_masks, mask_extent
+from augtool.sources._array_masks import MASK_KEY, check_masks, mask_extent
 from augtool.sources._arrays import (
     ARRAY_READING,
     PIXEL_DTYPES,
@@ -27,7 +27,7 @@ from augtool.sources._arrays import (
     source_of,
 )
 from augtool.sources._columns import column_path, text_extent
-from augtool.sources._contract import Source
+from augtool.sources._contract import NO_MASKS, Source
 from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
 from augtool.sources._names import USUAL_NAMES, target_names

@@ -149,7 +149,9 @@ def test_options_that_mean_nothing_to_a_source_are_refused(name: str, tmp_path: 
         "classes": (("a", "a"),),
         "split": "train",
         "image_key": "x",
-        "label_key": "y",
+        "label_key": ("y",),
+        "label_missing": "nan",
+        "mask_key": "m",
         "layout": "NHWC",
         "target": "vector",
         "num_classes": 9,
@@ -159,9 +161,33 @@ def test_options_that_mean_nothing_to_a_source_are_refused(name: str, tmp_path: 
     refused = set(given) - known
     assert refused
     for field in refused:
-        with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} means nothing"):
+        said = {"mask_key": "--masks m: there is no such folder, and an array means nothing"}
+        option = f"--{field.replace('_', '-')} means nothing"
+        with pytest.raises(UsageError, match=said.get(field, option)):
             reading = Reading(**{field: given[field]})  # type: ignore[arg-type]
             open_source(MAKERS[name](tmp_path), reading, tmp_path)
+
+
+@every_source
+def test_a_source_without_masks_has_none_to_leave_out(name: str, tmp_path: Path) -> None:
+    assert opened(name, tmp_path).masks is None
+    spec = MAKERS[name](tmp_path)
+    assert open_source(spec, Reading(mask_key="none"), tmp_path / "scratch").masks is None
+
+
+@every_source
+def test_a_column_has_a_value_for_each_row_and_an_unknown_one_is_named(
+    name: str, tmp_path: Path
+) -> None:
+    source = opened(name, tmp_path)
+    key = {"folder": "folder", "npz": "y"}.get(name, "labels")
+    if name != "sample":
+        values = source.column(key)
+        assert len(values) == N
+        assert len(set(values.tolist())) == 3
+        assert values.dtype.kind in "iU"
+    with pytest.raises(UsageError, match="'no such column'"):
+        source.column("no such column")
 
 
 def test_what_is_no_source_is_refused_with_a_reason(tmp_path: Path) -> None:
