@@ -24,6 +24,7 @@ sizes = st.sampled_from([(1, 1), (1, 6), (7, 5), (9, 14), (12, 5)])
 PASTES = [
     step("cutmix"),
     step("cutmix", ratio_range=(0.2, 0.8)),
+    step("cutmix", num_mix=3),
     step("resizemix", shrink="nearest"),
     step("fmix"),
     step("mosaic"),

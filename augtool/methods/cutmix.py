@@ -2,6 +2,8 @@
 
 λ ~ Beta(α, α) per row; the box has sides ``int(L·√(1−λ))`` and, by default, a centre that is
 uniform over the image, so that it is clipped at the border. The label comes from the clipped box.
+With several partners each has a λ and a box of its own; a later box covers an earlier one, and the
+label counts what is seen of each.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
-from augtool.methods._box import clipped, shares, sides_of
+from augtool.methods._box import clipped, shares, shares_of_layers, sides_of
 from augtool.methods._contract import Column, Owners, Pixels, Streams
 from augtool.methods._images import images_only
 from augtool.methods._lam import alpha_param, drawn, lam_param, settle
@@ -28,6 +30,7 @@ PAPER = (
     "Yun, Han, Oh, Chun, Choe, Yoo. CutMix: Regularization Strategy to Train Strong Classifiers "
     "with Localizable Features. ICCV 2019. arXiv:1905.04899"
 )
+_MOST = 15
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Params:
         high=1,
         rising=True,
     )
+    num_mix: int = param(
+        1, "Paste a box of each of so many partners.", unit="partners", low=1, high=_MOST
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -69,32 +75,40 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
     images_only("cutmix", shape)
 
 
-def columns(_params: Params) -> tuple[Column, ...]:
-    """The box and λ."""
+def slots(params: Params) -> int:
+    """The base and its partners."""
+    return 1 + params.num_mix
+
+
+def columns(params: Params) -> tuple[Column, ...]:
+    """The box and λ, of each partner where there are several."""
+    each = () if params.num_mix == 1 else (params.num_mix,)
     return (
-        Column("box", "int32", (4,), 0, "the pasted box: y0, x0, y1, x1, half-open, clipped"),
-        Column("lam", "float32", (), 1, "λ as drawn: the share of the base before clipping"),
+        Column("box", "int32", (*each, 4), 0, "the pasted box: y0, x0, y1, x1, half-open, clipped"),
+        Column("lam", "float32", each, 1, "λ as drawn: the share of the base before clipping"),
     )
 
 
 def draw(
     params: Params, rows: int, shape: tuple[int, ...], streams: Streams
 ) -> dict[str, npt.NDArray[Any]]:
-    """``box`` (rows, 4) int32 and ``lam`` (rows,) float32."""
-    sides = np.array(shape[:2], np.int64)
+    """``box`` (rows, 4) int32 and ``lam`` (rows,) float32; (rows, N, 4) and (rows, N) for N
+    partners."""
+    sides, boxes = np.array(shape[:2], np.int64), rows * params.num_mix
     if params.ratio_range is not None:
-        size = _sides_between(params.ratio_range, rows, sides, streams("size"))
+        size = _sides_between(params.ratio_range, boxes, sides, streams("size"))
         lam = (1 - size.prod(1) / sides.prod()).astype(np.float32)
     else:
-        lam = drawn(params, rows, streams)
+        lam = drawn(params, boxes, streams)
         size = sides_of(lam, shape)
     if params.box_sampler == "clip":
         centre = streams("centre")
-        at = [centre.integers(0, side, rows) for side in sides]
+        at = [centre.integers(0, side, boxes) for side in sides]
         start = np.stack(at, axis=1) - size // 2
     else:
-        start = streams("corner").integers(0, sides - size, (rows, 2), endpoint=True)
-    return {"box": clipped(start, size, shape), "lam": lam}
+        start = streams("corner").integers(0, sides - size, (boxes, 2), endpoint=True)
+    made = {"box": clipped(start, size, shape), "lam": lam}
+    return {one.name: made[one.name].reshape(rows, *one.shape) for one in columns(params)}
 
 
 def _sides_between(
@@ -109,10 +123,11 @@ def _sides_between(
 
 
 def weights(
-    _params: Params, columns: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
+    params: Params, columns: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
-    """(m, 2) float32: the base's and the partner's share of the pixels."""
-    return shares(columns["box"], shape)
+    """(m, 1 + N) float32: the base's and each partner's share of the pixels."""
+    box = columns["box"]
+    return shares(box, shape) if params.num_mix == 1 else shares_of_layers(box, shape)
 
 
 def apply(
@@ -122,7 +137,7 @@ def apply(
     columns: Mapping[str, npt.NDArray[Any]],
     out: Pixels,
 ) -> None:
-    """The base everywhere, the partner inside the box, at the same place."""
+    """The base everywhere, each partner inside its box, at the same place."""
     from augtool.kernels.paste import paste
 
-    paste(pixels, slots[:, 0], slots[:, 1], columns["box"], out)
+    paste(pixels, slots[:, 0], slots[:, 1:], columns["box"], out)

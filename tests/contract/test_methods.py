@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from augtool import methods
 from augtool.apply import Members, apply, prepared
-from augtool.errors import UsageError
+from augtool.errors import SourceError, UsageError
 from augtool.methods._contract import ChannelStatistics
 from augtool.params import bounds_of, is_whole
 from augtool.block import Block
@@ -89,7 +89,7 @@ def taken(plan: Callable[[], Plan]) -> Plan:
     """The plan, or a rejected example when the method says that it cannot mix such rows."""
     try:
         return plan()
-    except UsageError:
+    except (UsageError, SourceError):
         assume(False)
         raise
 
@@ -181,7 +181,8 @@ def test_the_draw_is_pure_and_made_of_the_declared_columns(name: str) -> None:
     plan = plan_of(step(name), (9, 14, 3))
     first, again = plan.draw(0, 0), plan.draw(0, 0)
     declared = {
-        f"{name}_{column.name}": column for column in methods.load(name).columns(plan.recipe.steps[0].params)
+        f"{name}_{column.name}": column
+        for column in methods.load(name).columns(plan.recipe.steps[0].params)
     }
     assert set(first.columns) == set(declared)
     for key, drawn in first.columns.items():

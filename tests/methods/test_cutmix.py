@@ -177,3 +177,18 @@ def test_the_stored_box_alone_decides_which_pixels_are_pasted() -> None:
         assert out.sum() == (y1 - y0) * (x1 - x0) * 3
         seen.add(out.tobytes())
     assert len(seen) == 5
+
+
+def test_of_several_partners_each_has_the_share_that_is_seen_of_it() -> None:
+    shape, n = (13, 17), 400
+    plan = make_plan(Recipe((step("cutmix", num_mix=3),)), n, shape, 1)
+    block = plan.draw(0, 0)
+    assert block.src.shape == block.weight.shape == (n, 4)
+    assert block.columns["cutmix_box"].shape == (n, 3, 4)
+    for row in range(n):
+        owner = np.zeros(shape, int)
+        for number, (y0, x0, y1, x1) in enumerate(block.columns["cutmix_box"][row], start=1):
+            owner[y0:y1, x0:x1] = number
+        counts = np.bincount(owner.ravel(), minlength=4)
+        assert np.array_equal(block.weight[row], np.float32(counts / owner.size))
+        assert len(set(block.src[row])) == 4
