@@ -18,7 +18,7 @@ import pytest
 from augtool import methods
 
 SIGMAS = 5  # one honest comparison in 1.7 million is further off
-PEERS_ARE_FINE = (ImportError, RuntimeError)  # what a torchvision without operators raises
+UNIMPORTABLE = (ImportError, RuntimeError)  # the latter from a torchvision without its operators
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -135,7 +135,7 @@ def v2(torch: ModuleType) -> ModuleType:
         warnings.simplefilter("ignore")
         try:
             return _torchvision.load()[1]
-        except PEERS_ARE_FINE as error:
+        except UNIMPORTABLE as error:
             pytest.skip(f"torchvision cannot be imported: {error}")
 
 
@@ -162,5 +162,5 @@ def _quietly(name: str) -> ModuleType:
         warnings.simplefilter("ignore")
         try:
             return importlib.import_module(name)
-        except PEERS_ARE_FINE as error:
+        except UNIMPORTABLE as error:
             pytest.skip(f"{name} cannot be imported: {error}")
