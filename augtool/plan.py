@@ -100,6 +100,13 @@ class Plan:
         low = block * self.block_rows
         return low, self.n if block == self.blocks - 1 else low + self.block_rows
 
+    def block_at(self, number: int, row: int) -> int:
+        """The block that makes row ``row`` of a pass."""
+        if self.recipe.order == "source":
+            shuffle = rng.Shuffle.keyed(self.n, self.recipe.seed, self.group(number))
+            row = int(shuffle.positions(np.array([row]))[0])
+        return min(row // self.block_rows, self.blocks - 1)
+
     def rows_of_block(self, number: int, block: int) -> int:
         """How many rows of a block of a pass the output has; ``num`` cuts the last pass short."""
         low, high = self.bounds(block)

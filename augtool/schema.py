@@ -93,9 +93,13 @@ def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
         for target in source.targets
         if target.class_names is not None
     }
+    several = [target.name for target in source.targets if target.name]
+    order = {"targets": json.dumps(several, ensure_ascii=False)} if several else {}
     widths = {_named("num_classes", target): target.width for target in source.targets}
+    several = [target.name for target in source.targets if target.name]
     return {
         **names,
+        **({"targets": json.dumps(several, ensure_ascii=False)} if several else {}),
         **widths,
         **{_named("target", target): target.kind for target in source.targets},
         "layout": "NHWC"[: len(plan.shape) + 1] if len(plan.shape) in (2, 3) else "N…",

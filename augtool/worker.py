@@ -83,14 +83,19 @@ def render(context_path: Path, task: Task) -> Report:
 
 
 def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str, str]]:
-    """Read source rows start … stop−1 once; (row, name, reason) of those that cannot be read."""
+    """Read source rows start … stop−1 and their masks once; (row, name, reason) of those that
+    cannot be read."""
     source = _source(context_path)
     assert source.shape is not None
     out = np.empty((1, *source.shape), source.dtype)
+    masks = source.masks
+    maps = None if masks is None else np.empty((1, *masks.shape), masks.dtype)
     broken = []
     for row in range(start, stop):
         try:
             source.read(np.array([row]), out)
+            if masks is not None and maps is not None:
+                masks.read(np.array([row]), maps)
         except BrokenInput as error:
             broken.append((error.row, error.name, error.reason))
     return broken
