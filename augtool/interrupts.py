@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import compress
 from types import FrameType
 from typing import Any, Self
 
@@ -23,20 +24,22 @@ class SignalsWait:
     """
 
     def __init__(self) -> None:
-        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._handlers: dict[int, Any] = {}  # each a function of a number and a frame
         self._came: list[int] = []
         self._waiting = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
             return self
+        numbers = sorted(signal.valid_signals())
+        handlers = [*map(signal.getsignal, numbers)]
+        self._handlers = dict(
+            compress(zip(numbers, handlers, strict=True), map(callable, handlers))
+        )
         self._waiting = True
         try:
-            for number in signal.valid_signals():
-                handler = signal.getsignal(number)
-                if callable(handler):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._note)
+            for number in self._handlers:
+                signal.signal(number, self._note)
         except BaseException:  # a signal whose turn had not come
             self.__exit__()
             raise

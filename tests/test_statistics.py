@@ -25,12 +25,15 @@ def test_they_are_numpys_by_channel(dtype: str) -> None:
     assert len(of(pixels[..., 0])[0]) == 1
 
 
-def test_bright_sixteen_bit_pixels_do_not_overflow() -> None:
-    one = np.full((1, 2048, 4096, 1), 65535, np.uint16)
-    one[0, ::2] = 60000
-    found = statistics_of(lambda _rows: one, 300, 1 << 30, 0)
-    assert np.isclose(found.mean[0], (65535 + 60000) / 2)
-    assert np.isclose(found.std[0], (65535 - 60000) / 2)
+def test_sums_of_bright_pixels_do_not_overflow() -> None:
+    """A square here weighs as much as those of 4,096 bright pixels of sixteen bits; the sum of
+    all, 2 ** 65, is that of 4,096 photos of two megapixels."""
+    bright = 1 << 22
+    one = np.full((1, 512, 1024, 1), bright, np.int32)
+    one[0, ::2] = bright // 2
+    found = statistics_of(lambda _rows: one, 8, 1 << 30, 0)
+    assert np.isclose(found.mean[0], bright * 3 / 4)
+    assert np.isclose(found.std[0], bright / 4)
 
 
 def test_they_take_little_memory_beside_the_pixels() -> None:

@@ -65,10 +65,10 @@ def test_closed_streams_do_no_harm(start: Start, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.h5"]
 
 
-def test_a_narrow_encoding_escapes_what_it_lacks(start: Start, tmp_path: Path) -> None:
-    made = start("cutmix", "--in", "sample:?n=9", "--out", "m.h5")
-    assert made.wait(timeout=60) == 0
-    made.communicate()
+def test_a_narrow_encoding_escapes_what_it_lacks(
+    start: Start, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    assert cli("cutmix", "--in", "sample:?n=9", "--out", "m.h5")[0] == 0
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     shown = start("inspect", "m.h5", env=environment)
     out, err = shown.communicate(timeout=60)

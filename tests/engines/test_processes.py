@@ -1,4 +1,4 @@
-"""Worker processes: they start without the caller's main module and end with their parent."""
+"""Worker processes: they give what functions give, and end with their parent."""
 
 from __future__ import annotations
 
@@ -51,22 +51,3 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
     assert done.returncode == -9
     assert int(done.stdout) != os.getpid()
-
-
-@pytest.mark.parametrize("how", ["file", "stdin"])
-def test_a_script_without_a_main_guard_runs_once(tmp_path: Path, how: str) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import augtool\n"
-        "print('started')\n"
-        "recipe = augtool.Recipe((augtool.step('cutmix'),), block_rows=64)\n"
-        "job = augtool.Job('sample:?n=200&size=8', 'o.h5', recipe, workers=2)\n"
-        "print(augtool.run(job).rows)\n"
-    )
-    arguments = [sys.executable, str(script) if how == "file" else "-"]
-    with script.open() as stdin:
-        done = subprocess.run(
-            arguments, stdin=stdin, cwd=tmp_path, capture_output=True, timeout=60, check=True
-        )
-    assert done.stdout.decode().split() == ["started", "200"]
-    assert done.stderr == b""
