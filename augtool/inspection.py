@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from augtool import labels
-from augtool.errors import UsageError
+from augtool.masks import with_folder
 from augtool.output import Output
 from augtool.recipe import Reading
 from augtool.sources import open_source
-from augtool.sources._contract import Source, Target
+from augtool.sources._contract import UNKNOWN, Source, Target
 
 _SLICE = 65536
 _QUANTILES = (5, 25, 50, 75, 95)
+_UNKNOWN = "nan"  # as in the vectors of other targets
 
 
 @dataclass(frozen=True)
@@ -33,40 +34,33 @@ class FieldInfo:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What an output holds. ``base_weight`` has the mean, standard deviation and quantiles of
-    the base's weight (λ after clipping), and the share of rows that were left unmixed."""
+    """What an output holds. ``label_mass`` sums the labels of each class, under the name of each
+    target's field; ``base_weight`` has the mean, standard deviation and quantiles of the base's
+    weight (λ after clipping), and the share of rows that were left unmixed."""
 
     path: str
     rows: int
     fields: tuple[FieldInfo, ...]
     attributes: Mapping[str, Any]
     recipe: Mapping[str, Any]
-    label_mass: Mapping[str, float]
+    label_mass: Mapping[str, Mapping[str, float]]
     base_weight: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a source holds: ``images`` counts the rows of each class."""
+    """What a source holds: ``targets`` has the kind of each target, ``images`` the rows of each
+    class, under the name that the target's labels would have; ``masks`` is a dtype, or None."""
 
     path: str
     rows: int
     shape: tuple[int, ...] | None
     dtype: str
-    target: str
-    images: Mapping[str, float]
+    targets: Mapping[str, str]
+    images: Mapping[str, Mapping[str, float]]
+    masks: str | None
     left_out: Mapping[str, int]
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RowInfo:
-    """One row of an output: the sources it is made of, its plan columns and its labels."""
-
-    row: int
-    sources: tuple[Mapping[str, Any], ...]
-    columns: Mapping[str, Any]
-    labels: Mapping[str, float]
 
 
 def inspect(output: Output) -> Inspection:
@@ -79,74 +73,63 @@ def inspect(output: Output) -> Inspection:
             for name in output.fields
         ),
         attributes={
-            k: v for k, v in output.attributes.items() if k not in ("recipe", "class_names")
+            name: value
+            for name, value in output.attributes.items()
+            if name != "recipe" and not name.startswith("class_names")
         },
         recipe=json.loads(output.attributes["recipe"]),
-        label_mass=_named(_mass(output), output.class_names),
+        label_mass={
+            field_of(target): named(_mass(output.labels_of(target)), output.class_names_of(target))
+            for target in output.targets
+        },
         base_weight=_base_weight(output),
     )
 
 
-def inspect_source(spec: str, reading: Reading) -> SourceInfo:
-    """Look at a source without reading its pixels."""
+def inspect_source(spec: str, reading: Reading, masks: str | None = None) -> SourceInfo:
+    """Look at a source without reading its pixels; ``masks`` is a folder of label images."""
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_source(spec, reading, Path(scratch))
-        target = source.targets[0]
+        if masks is not None:
+            source = with_folder(source, masks, Path(scratch), 0)
         return SourceInfo(
             path=spec,
             rows=source.n,
             shape=source.shape,
             dtype=str(source.dtype),
-            target=target.kind,
-            images=_named(labels.mass(target, None), target.class_names),
+            targets={field_of(one.name): one.kind for one in source.targets},
+            images={
+                field_of(one.name): named(labels.mass(one, None), one.class_names)
+                for one in source.targets
+            },
+            masks=None if source.masks is None else str(source.masks.dtype),
             left_out=dict(source.notes.left_out),
             warnings=source.notes.warnings,
         )
 
 
-def listing(source: Source) -> Iterator[tuple[int, str, str]]:
-    """(row, class id or label, name) of every row of a source."""
-    target = source.targets[0]
+def listing(source: Source) -> Iterator[tuple[Any, ...]]:
+    """(row, class id or label of each target, name) of every row of a source."""
     for row in range(source.n):
-        yield row, _written(target, row), source.name(row)
+        yield row, *(_written(target, row) for target in source.targets), source.name(row)
 
 
-def explain(output: Output, row: int, source: Source | None = None) -> RowInfo:
-    """What one row is made of, with file names when its source is given.
-
-    Raises `UsageError` for a row that is not there or a source that it was not made from.
-    """
-    if not 0 <= row < len(output):
-        raise UsageError(f"row {row}: {output.path} has rows 0…{len(output) - 1}")
-    if source is not None and source.fingerprint != output.attributes["source_fingerprint"]:
-        raise UsageError(
-            f"{output.path} was made from another source (fingerprints differ); "
-            "give the same --in and reading options"
-        )
-    src, weight = output.field("src")[row], output.field("weight")[row]
-    sources = tuple(
-        {
-            "row": int(one),
-            "weight": float(share),
-            **({"name": source.name(int(one))} if source is not None and one >= 0 else {}),
-        }
-        for one, share in zip(src, weight, strict=True)
-    )
-    known = ("images", "labels", "label", "src", "weight")
-    columns = {
-        name: np.asarray(output.field(name)[row]).tolist()
-        for name in output.fields
-        if name not in known
-    }
-    soft = np.asarray(output.labels[row], np.float64)
-    named = _named(soft, output.class_names)
-    return RowInfo(row, sources, columns, {name: one for name, one in named.items() if one})
+def listed(source: Source) -> tuple[str, ...]:
+    """What the columns of `listing` are called."""
+    labels = [f"label_{target.name}" if target.name else "label" for target in source.targets]
+    return "row", *labels, "path"
 
 
-def _mass(output: Output) -> Any:
-    total = np.zeros(output.labels.shape[1], np.float64)
-    for start in range(0, len(output), _SLICE):
-        total += np.asarray(output.labels[start : start + _SLICE], np.float64).sum(axis=0)
+def field_of(target: str) -> str:
+    """The field with the labels of a target."""
+    return f"labels_{target}" if target else "labels"
+
+
+def _mass(soft: Any) -> Any:
+    """(K,) the sum of all soft labels; what is not known counts as nothing."""
+    total = np.zeros(soft.shape[1], np.float64)
+    for start in range(0, len(soft), _SLICE):
+        total += np.nansum(np.asarray(soft[start : start + _SLICE], np.float64), axis=0)
     return total
 
 
@@ -161,7 +144,8 @@ def _base_weight(output: Output) -> dict[str, float]:
     }
 
 
-def _named(values: Any, names: tuple[str, ...] | None) -> dict[str, float]:
+def named(values: Any, names: tuple[str, ...] | None) -> dict[str, float]:
+    """(K,) values by class name, or by number where there are no names."""
     names = names or tuple(map(str, range(len(values))))
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
@@ -169,5 +153,5 @@ def _named(values: Any, names: tuple[str, ...] | None) -> dict[str, float]:
 def _written(target: Target, row: int) -> str:
     value = target.values[row]
     if target.kind == "classes":
-        return str(int(value))
+        return _UNKNOWN if value == UNKNOWN else str(int(value))
     return " ".join(f"{float(one):g}" for one in np.atleast_1d(value))

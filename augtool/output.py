@@ -16,30 +16,35 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Recipe, recipe_from_json
 from augtool.schema import RECORD
+from augtool.sources._contract import TargetKind
 
 Array = npt.NDArray[Any]
 
 _VERSION = "schema_version"
+_LABELS = "labels"
 
 
 class Output:
     """An output of augtool, open for reading: a sequence of (image, label) pairs.
 
     ``output[i]`` is row i: its image (H, W, C) in the dtype of the source and its soft label (K,)
-    float32. ``output[a:b]`` is two arrays. Uncompressed files are memory-mapped, so an `Output` can
-    be handed to the workers of a data loader: it is pickled by its path.
+    float32, of several targets that of the first. ``output[a:b]`` is two arrays. Uncompressed files
+    are memory-mapped, so an `Output` can be handed to the workers of a data loader: it is pickled
+    by its path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._attributes, self._offsets, self._digests = _metadata(self.path)
+        self._targets = _targets(self._attributes)
         self._arrays: dict[str, Any] = {}
         self._file: Any = None
         self._process = os.getpid()
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of all fields: images, labels, label, src, weight and the plan's columns."""
+        """The names of all fields: images, masks when there are some, the labels of each target,
+        src, weight and the plan's columns."""
         return tuple(self._offsets)
 
     @property
@@ -53,10 +58,24 @@ class Output:
         return recipe_from_json(self._attributes["recipe"])
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the targets, the main one first; the only target's name is empty."""
+        return self._targets
+
+    @property
     def class_names(self) -> tuple[str, ...] | None:
-        """The K class names, or None when the source had none."""
-        names = self._attributes.get("class_names")
+        """The K class names of the main target, or None when the source had none."""
+        return self.class_names_of(self.targets[0])
+
+    def class_names_of(self, target: str) -> tuple[str, ...] | None:
+        """The class names of a target, or None when the source had none."""
+        names = self._attributes.get(_of("class_names", target))
         return None if names is None else tuple(json.loads(names))
+
+    def kind_of(self, target: str) -> TargetKind:
+        """What the labels of a target are: those of classes, multi-hot ones or values."""
+        kind: TargetKind = self._attributes[_of("target", target)]
+        return kind
 
     @property
     def digest(self) -> str:
@@ -71,8 +90,20 @@ class Output:
 
     @property
     def labels(self) -> Any:
-        """(M, K) float32, array-like."""
-        return self.field("labels")
+        """(M, K) float32, array-like: the soft labels of the main target."""
+        return self.labels_of(self.targets[0])
+
+    def labels_of(self, target: str) -> Any:
+        """(M, K) float32, array-like: the soft labels of a target.
+
+        Raises `KeyError` for a name that is not in ``targets``.
+        """
+        return self.field(_of(_LABELS, target))
+
+    @property
+    def masks(self) -> Any:
+        """(M, H, W) integers, array-like: the class ids of the pixels. None when there are none."""
+        return self.field("masks") if "masks" in self._offsets else None
 
     def field(self, name: str) -> Any:
         """A field as an array with M rows: a memory map, or an HDF5 data set when compressed.
@@ -91,7 +122,8 @@ class Output:
     def __getitem__(self, index: int | slice) -> tuple[Array, Array]:
         if not isinstance(index, slice) and not -len(self) <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
-        return np.array(self.images[index]), np.array(self.labels[index])
+        rows = index if isinstance(index, slice) else index % len(self)
+        return np.array(self.images[rows]), np.array(self.labels[rows])
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return (self[row] for row in range(len(self)))
@@ -161,7 +193,8 @@ def _metadata(
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = {name: _plain(value) for name, value in file.attrs.items()}
             known = all(isinstance(one, h5py.Dataset) for one in file.values())
-            if not known or not {"images", "labels"} <= set(file) or _VERSION not in attributes:
+            labels = [_of(_LABELS, name) for name in _targets(attributes)]
+            if not known or not {"images", *labels} <= set(file) or _VERSION not in attributes:
                 raise SourceError(f"{path}: an HDF5 file, but not made by augtool")
             fields = {
                 name: (
@@ -176,8 +209,19 @@ def _metadata(
             }
     except (OSError, KeyError) as error:
         raise SourceError(f"{path}: cannot be read as an output of augtool ({error})") from error
-    ordered = {"images": fields.pop("images"), "labels": fields.pop("labels"), **fields}
-    return attributes, ordered, digests
+    ordered = {"images": fields.pop("images")}
+    ordered.update({name: fields.pop(name) for name in ("masks", *labels) if name in fields})
+    return attributes, {**ordered, **fields}, digests
+
+
+def _targets(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the targets, the main one first; the only target's name is empty."""
+    return tuple(json.loads(attributes["targets"])) if "targets" in attributes else ("",)
+
+
+def _of(name: str, target: str) -> str:
+    """The name of a field or an attribute of a target."""
+    return f"{name}_{target}" if target else name
 
 
 def _plain(value: Any) -> Any:

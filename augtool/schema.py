@@ -93,8 +93,6 @@ def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
         for target in source.targets
         if target.class_names is not None
     }
-    several = [target.name for target in source.targets if target.name]
-    order = {"targets": json.dumps(several, ensure_ascii=False)} if several else {}
     widths = {_named("num_classes", target): target.width for target in source.targets}
     several = [target.name for target in source.targets if target.name]
     return {

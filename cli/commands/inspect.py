@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,13 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import options, stdout, values
-from ..report import counts, printable, say_warnings
+from .. import findings, options, stdout, values
+from ..report import say_warnings
 from ._command import Command
 
 if TYPE_CHECKING:
-    from augtool.inspection import Inspection, RowInfo, SourceInfo
+    from augtool.explanation import RowInfo
     from augtool.recipe import Reading
-
-_SHOWN_CLASSES = 50
 
 
 @click.command("inspect", cls=Command)
@@ -69,10 +66,10 @@ def command(
         _explain(path, row, input, reading, as_json)
     elif output.is_output(path) and reading == Reading():
         with output.open(path) as opened:
-            _tell(inspection.inspect(opened), _output_lines, as_json)
+            _tell(inspection.inspect(opened), findings.output_lines, as_json)
     else:
-        info = inspection.inspect_source(path, reading)
-        _tell(info, _source_lines, as_json)
+        info = inspection.inspect_source(path, reading, options.masks_from(given))
+        _tell(info, findings.source_lines, as_json)
         say_warnings(info.warnings)
 
 
@@ -94,13 +91,13 @@ def _explain(path: str, row: int, spec: str | None, reading: Reading, as_json: b
     if Path(path).is_dir() or path.startswith("sample:"):
         raise UsageError(f"{path}: is an input; --row explains a row of an output of augtool")
     with output.open(path) as opened:
-        _tell(_explained(opened, row, spec, reading), _row_lines, as_json)
+        _tell(_explained(opened, row, spec, reading), findings.row_lines, as_json)
 
 
 def _explained(opened: Any, row: int, spec: str | None, reading: Reading) -> RowInfo:
     import tempfile
 
-    from augtool.inspection import explain
+    from augtool.explanation import explain
     from augtool.recipe import Reading
     from augtool.sources import open_source
 
@@ -116,12 +113,12 @@ def _list(path: str, reading: Reading, as_json: bool) -> None:
     import csv
     import tempfile
 
-    from augtool.inspection import listing
+    from augtool.inspection import listed, listing
     from augtool.sources import open_source
 
-    keys = ("row", "label", "path")
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        rows = listing(open_source(path, reading, Path(scratch)))
+        source = open_source(path, reading, Path(scratch))
+        keys, rows = listed(source), listing(source)
         if as_json:
             for one in rows:
                 stdout.as_json(dict(zip(keys, one, strict=True)), indent=None)
@@ -137,60 +134,3 @@ def _tell(info: Any, lines: Any, as_json: bool) -> None:
         return
     for line in lines(info):
         stdout.line(line)
-
-
-def _output_lines(info: Inspection) -> list[str]:
-    fields = [
-        f"  {one.name:<16} {one.dtype:<8} {'×'.join(map(str, one.shape))}" for one in info.fields
-    ]
-    attributes = [f"  {name:<20} {value}" for name, value in info.attributes.items()]
-    steps = [
-        f"  {one['method']} {_given({**one['params'], 'prob': one['prob']})}"
-        for one in info.recipe["steps"]
-    ]
-    rest = {name: value for name, value in info.recipe.items() if name not in ("steps", "reading")}
-    weight = [f"  {name:<8} {value:.4f}" for name, value in info.base_weight.items()]
-    return [
-        f"{info.path}: {info.rows:,} rows",
-        *["fields", *fields],
-        *["recipe", *steps, f"  {_given(rest)}", f"  {_given(info.recipe['reading'])}"],
-        *["attributes", *attributes],
-        *["label mass per class", *_mass_lines(info.label_mass)],
-        *["weight of the base image (λ)", *weight],
-    ]
-
-
-def _source_lines(info: SourceInfo) -> list[str]:
-    shape = (
-        "of several sizes" if info.shape is None else f"of shape {'×'.join(map(str, info.shape))}"
-    )
-    left_out = [f"not read: {counts(info.left_out)}"] if info.left_out else []
-    return [
-        f"{info.path}: {info.rows:,} rows {shape}, {info.dtype}",
-        f"target: {info.target}",
-        *_mass_lines(info.images),
-        *left_out,
-    ]
-
-
-def _row_lines(info: RowInfo) -> list[str]:
-    sources = [
-        f"  source row {one['row']}, weight {one['weight']:.6f} {printable(one.get('name', ''))}"
-        for one in info.sources
-    ]
-    columns = [f"  {name} {value}" for name, value in info.columns.items()]
-    labels = [f"  {printable(name)} {value:.6f}" for name, value in info.labels.items()]
-    return [f"row {info.row}", *sources, "plan", *columns, "labels", *labels]
-
-
-def _mass_lines(mass: Mapping[str, float]) -> list[str]:
-    shown = [f"  {value:12,.1f}  {printable(name)}" for name, value in mass.items()][
-        :_SHOWN_CLASSES
-    ]
-    if len(mass) > len(shown):
-        shown.append(f"  … and {len(mass) - len(shown):,} more (--json)")
-    return shown
-
-
-def _given(values: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
