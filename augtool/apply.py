@@ -17,7 +17,7 @@ import numpy.typing as npt
 from augtool import methods
 from augtool.block import Block, Ints
 from augtool.chain import Link, Option, layers_of
-from augtool.methods._contract import Measures, Prepares, Remaps, Statistics
+from augtool.methods._contract import Prepares, Statistics
 from augtool.plan import idle, weighed
 from augtool.recipe import Choice, Step
 
@@ -107,7 +107,7 @@ def look_at_maps(block: Block, maps: Members, fill: int) -> Ready:
     where pixels are erased or lie beyond the border."""
 
     def treat(option: Option) -> Any:
-        return as_map(option, fill)
+        return option.on_maps(fill)
 
     state = maps.state(block)
     for layer in layers_of(block.links)[:-1]:
@@ -164,12 +164,6 @@ def as_pixels(option: Option) -> Any:
     return option.step.params
 
 
-def as_map(option: Option, fill: int) -> Any:
-    """The parameters with which a step treats a map of whole numbers."""
-    params = option.step.params
-    return option.method.on_maps(params, str(fill)) if isinstance(option.method, Remaps) else params
-
-
 def _make(
     layer: Sequence[Link], block: Block, rows: Ints, feed: Feed, treat: Treat, out: Pixels
 ) -> None:
@@ -221,11 +215,10 @@ def _measured(block: Block, link: Link, state: State) -> Block:
     """The block with the columns that a layer's first link takes from the pixels."""
     draws = dict(block.draws)
     for option in link.steps:
-        method = option.method
-        if isinstance(method, Measures):
+        if option.measures is not None:
             columns = block.draws_of(option.name)
             sources = sources_of(state, block, option, np.arange(len(block.base)))
-            found = method.measure(option.step.params, state.pixels, sources, columns)
+            found = option.measures.measure(option.step.params, state.pixels, sources, columns)
             columns.update({name: values.copy() for name, values in found.items()})
             if option.name in block.spared:
                 idle(columns, option.columns, block.spared[option.name])

@@ -26,20 +26,37 @@ class Option:
         """The module of its method."""
         return methods.load(self.step.method)
 
-    @property
+    @cached_property
     def slots(self) -> int:
         """How many rows of the state before it one row is made of."""
         return methods.slots_of(self.step.method, self.step.params)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """What it draws and measures, under the method's own names."""
         return self.method.columns(self.step.params)
 
-    @property
-    def measures(self) -> bool:
-        """Whether it looks at pixels before it can be applied."""
-        return isinstance(self.method, Measures)
+    @cached_property
+    def measures(self) -> Measures | None:
+        """Its method, if that looks at pixels before it can be applied."""
+        return self.method if isinstance(self.method, Measures) else None
+
+    @cached_property
+    def remaps(self) -> Remaps | None:
+        """Its method, if that treats maps unlike pixels."""
+        return self.method if isinstance(self.method, Remaps) else None
+
+    def on_maps(self, fill: int) -> Any:
+        """The parameters with which the step treats maps of whole numbers."""
+        if fill not in self._on_maps:
+            params = self.step.params
+            remapped = params if self.remaps is None else self.remaps.on_maps(params, str(fill))
+            self._on_maps[fill] = remapped
+        return self._on_maps[fill]
+
+    @cached_property
+    def _on_maps(self) -> dict[int, Any]:
+        return {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name, "step": self.step}  # a module cannot be pickled
@@ -57,12 +74,12 @@ class Link:
     weights: tuple[float, ...] = (1.0,)
     choice: str = ""
 
-    @property
+    @cached_property
     def steps(self) -> tuple[Option, ...]:
         """The options that do something."""
         return tuple(option for option in self.options if option is not None)
 
-    @property
+    @cached_property
     def slots(self) -> int:
         """How many rows of the state before it one row is made of, at most."""
         return max((option.slots for option in self.steps), default=1)
@@ -70,7 +87,7 @@ class Link:
     @property
     def measures(self) -> bool:
         """Whether an option looks at pixels before it can be applied."""
-        return any(option.measures for option in self.steps)
+        return any(option.measures is not None for option in self.steps)
 
 
 def links_of(steps: Sequence[Step | Choice]) -> tuple[Link, ...]:
@@ -120,7 +137,7 @@ def is_tracked(links: Sequence[Link]) -> bool:
     """
     mixing = sum(link.slots > 1 for link in links)
     loses = any(
-        option.method.OWNERS == "moved" and isinstance(option.method, Remaps)
+        option.method.OWNERS == "moved" and option.remaps is not None
         for link in links
         for option in link.steps
     )
@@ -132,7 +149,10 @@ def blends(links: Sequence[Link]) -> bool:
     return any(option.method.OWNERS == "blended" for link in links for option in link.steps)
 
 
-def kernels_of(steps: Sequence[Step | Choice]) -> tuple[str, ...]:
-    """The names of the kernels that a recipe's steps call."""
-    options = [option for link in links_of(steps) for option in link.steps]
-    return tuple(dict.fromkeys(name for option in options for name in option.method.KERNELS))
+def kernels_of(steps: Sequence[Step | Choice], *, by_objects: bool = False) -> tuple[str, ...]:
+    """The names of the kernels that a recipe's steps call, and those of owners where they are
+    followed; ``by_objects`` when objects are weighed."""
+    links = links_of(steps)
+    names = [name for link in links for option in link.steps for name in option.method.KERNELS]
+    owners = ("owners",) if by_objects or is_tracked(links) else ()
+    return tuple(dict.fromkeys((*names, *owners)))

@@ -21,7 +21,6 @@ from augtool.apply import (
     Members,
     Ready,
     State,
-    as_map,
     feed_of,
     look,
     made_of,
@@ -84,18 +83,16 @@ class _Slots:
     def joined(maps: Array, sources: Ints, width: int, _slots: int) -> Array:
         """(S · m, *place) the maps of m rows, then of their first partners, …: each has ``width``
         slots, and they get numbers of their own."""
-        nobody = np.iinfo(maps.dtype).max
-        made = np.concatenate([maps[each] for each in sources.T])
-        for number, part in enumerate(np.split(made, sources.shape[1])):
-            np.add(part, maps.dtype.type(number * width), out=part, where=part != nobody)
-        return made
+        from augtool.kernels.owners import join_slots
+
+        return join_slots(maps, sources, width)
 
     @staticmethod
     def share(maps: Array, width: int) -> npt.NDArray[np.float64]:
         """(m, width) what each slot has of all pixels that have an owner."""
-        pixels = maps.reshape(len(maps), -1)
-        counts = [np.count_nonzero(pixels == slot, axis=1) for slot in range(width)]
-        return _over_all(np.stack(counts, axis=1))
+        from augtool.kernels.owners import count_slots
+
+        return _over_all(count_slots(maps, width))
 
 
 class _Shares:
@@ -111,16 +108,16 @@ class _Shares:
         return 0
 
     @staticmethod
-    def joined(maps: Array, sources: Ints, width: int, slots: int) -> Array:
-        m, count = sources.shape
-        made = np.zeros((count * m, *maps.shape[1:-1], width * slots), np.float32)
-        for number, part in enumerate(np.split(made, count)):
-            part[..., number * width : (number + 1) * width] = maps[sources[:, number]]
-        return made
+    def joined(maps: Array, sources: Ints, _width: int, slots: int) -> Array:
+        from augtool.kernels.owners import join_shares
+
+        return join_shares(maps, sources, slots)
 
     @staticmethod
-    def share(maps: Array, width: int) -> npt.NDArray[np.float64]:
-        return _over_all(maps.reshape(len(maps), -1, width).sum(axis=1, dtype=np.float64))
+    def share(maps: Array, _width: int) -> npt.NDArray[np.float64]:
+        from augtool.kernels.owners import sum_slots
+
+        return _over_all(sum_slots(maps))
 
 
 @dataclass(frozen=True)
@@ -173,13 +170,13 @@ class _Walk:
     def _treat(self, option: Option) -> Any:
         if option.method.OWNERS == "kept":
             return None
-        return as_map(option, self.kind.nobody(self.width))
+        return option.on_maps(self.kind.nobody(self.width))
 
 
 def seen(option: Option) -> Any:
     """How a map of objects is treated: steps that erase leave it alone, and beyond the border there
     is nothing."""
-    return None if option.method.OWNERS == "kept" else as_map(option, 0)
+    return None if option.method.OWNERS == "kept" else option.on_maps(0)
 
 
 def _of_objects(block: Block, walk: _Walk, objects: Members, area: Floats) -> Floats:

@@ -95,7 +95,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     output = Path(job.output)
     layout = sinks.load(sinks.format_of(output))
     check_output(job)
-    names = kernels_of(job.recipe.steps)
+    names = kernels_of(job.recipe.steps, by_objects=job.recipe.weight_by != "area")
     if job.workers != INLINE:
         warm_up(names)
     with ExitStack() as stack:
