@@ -6,6 +6,7 @@ line. Their order is that of ``sorted()`` on the names as text, whatever the loc
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -250,6 +251,20 @@ def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
         ) from error
 
 
+@contextlib.contextmanager
+def opened(folder: bytes) -> Iterator[int | None]:
+    """A descriptor to find files from, or None where it cannot be had: whole paths then do."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY) if os.open in os.supports_dir_fd else None
+    except OSError:
+        descriptor = None
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def _level(root: bytes) -> _Level:
     folders: list[bytes] = []
     images = Files()
@@ -274,16 +289,17 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
     waiting = [folder] if os.path.isdir(top + folder) else []  # noqa: PTH112 (paths of bytes)
     while waiting:
         inside = waiting.pop()
-        for entry in _entries(top + inside):
-            name = entry.name
-            lowered = name.lower()
-            if _is_clutter(lowered):
-                continue
-            relative = b"%b/%b" % (inside, name) if inside else name
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(relative)
-            else:
-                _sort_in(entry, relative, lowered, files, left_out)
+        before = inside + b"/" if inside else b""
+        with opened(top + inside) as within:
+            for entry in _entries(top + inside):
+                name = entry.name
+                lowered = name.lower()
+                if _is_clutter(lowered):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(before + name)
+                else:
+                    _sort_in(entry, before + name, lowered, files, left_out, within)
     return files
 
 
@@ -293,6 +309,7 @@ def _sort_in(
     lowered: bytes,
     images: Files,
     left_out: Counter[str],
+    within: int | None = None,
 ) -> None:
     """Count one entry that is no folder as an image or as left out, without opening it: to open a
     pipe blocks for ever."""
@@ -302,7 +319,8 @@ def _sort_in(
         left_out["linked folders" if linked else shown(extension) or "without extension"] += 1
         return
     try:
-        status = entry.stat()
+        # From its folder: the system need not walk the whole path again for each file.
+        status = entry.stat() if within is None else os.stat(entry.name, dir_fd=within)
     except OSError:  # the link leads nowhere, or round in a circle
         left_out[f"{shown(extension)} (broken link)"] += 1
         return

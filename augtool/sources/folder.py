@@ -91,7 +91,8 @@ class FolderSource:
     def read(self, rows: Rows, out: Pixels) -> None:
         """See `Source`. Raises `UsageError` when an image is of another size than ``shape``."""
         for batch in _batches(zip(rows, out, self.listing.files(rows), strict=True)):
-            data = [self._bytes(row, *file) for row, _, file in batch]
+            with _listing.opened(self.root) as within:
+                data = [content_of(self.root, row, file, within=within) for row, _, file in batch]
             for (row, pixels, (name, _, _)), content in zip(batch, data, strict=True):
                 try:
                     fits = images.decode_into(content, self.reading, pixels)
