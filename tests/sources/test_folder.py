@@ -526,7 +526,7 @@ def test_a_file_that_may_not_be_read_is_broken_and_a_full_system_is_not(
     source = opened(data)
 
     def failing(number: int) -> Callable[..., int]:
-        def fail(*_args: object) -> int:
+        def fail(*_args: object, **_kwargs: object) -> int:
             raise OSError(number, os.strerror(number))
 
         return fail
