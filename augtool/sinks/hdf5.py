@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from augtool.errors import OutputError, UsageError
 from augtool.schema import RECORD, Field
+from augtool.sinks import _writeback
 from augtool.sinks._contract import Encoded
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
@@ -93,8 +94,10 @@ class Hdf5Sink:
     file: Any = None
 
     def append(self, pieces: Sequence[Encoded]) -> None:
-        """Append deflated chunks, in plan order."""
+        """Append deflated chunks, in plan order; what workers wrote themselves goes to the disk."""
         try:
+            if self.file is None:
+                _writeback.begin(self.path)
             for piece in pieces:
                 data_set = self.file[piece.field]
                 at = (piece.row, *(0,) * (data_set.ndim - 1))
