@@ -282,5 +282,8 @@ def recipe_of(table: Mapping[str, Any]) -> Recipe:
     if not isinstance(given, list | tuple) or not all(isinstance(one, dict) for one in given):
         raise UsageError("recipe: it needs [[steps]] tables")
     steps = tuple(step_of(one, where=f"step {i}") for i, one in enumerate(given, start=1))
-    reading = build(Reading, dict(values.pop("reading", {})), where="reading")
+    read = values.pop("reading", {})
+    if not isinstance(read, Mapping):
+        raise UsageError(f"recipe: reading {read!r}: must be a table, [reading]")
+    reading = build(Reading, read, where="reading")
     return build(Recipe, {**values, "steps": steps, "reading": reading}, where="recipe")

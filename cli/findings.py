@@ -112,7 +112,9 @@ def _plan_lines(info: RowInfo) -> list[str]:
         took = "" if one.took is None else f" → {one.took or 'none'}"
         lines.append(f"  {one.name}{took}{': leaves the row as it is' * one.idle}")
         lines += [f"    {name} {value}" for name, value in one.columns.items()]
-        lines += [f"    mixes in row {partner}, as it was then" for partner in one.partners]
+        lines += [
+            f"    mixes in row {partner}, as the steps above left it" for partner in one.partners
+        ]
     return lines
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
@@ -15,7 +17,7 @@ from . import values
 
 if TYPE_CHECKING:
     from augtool.job import Job
-    from augtool.recipe import Reading, Recipe, Step
+    from augtool.recipe import Reading, Recipe
 
 Decorator = Callable[[Any], Any]
 
@@ -288,27 +290,32 @@ RUN = together(
 )
 
 
-def reading_from(given: Mapping[str, Any]) -> Reading:
-    """The `Reading` of the options in `READING`."""
+def reading_from(given: Mapping[str, Any], reading: Reading | None = None) -> Reading:
+    """``reading``, or the default, with the options in `READING` that were given."""
     from augtool.recipe import Reading
 
-    return Reading(
-        size=given["size"],
-        fit=given["fit"],
-        resample=given["resample"],
-        background=given["background"],
-        mode=given["mode"],
-        classes=_class_list(given["classes"]),
-        split=given["split"],
-        image_key=given["image_key"],
-        label_key=tuple(given["label_key"]) or None,
-        label_missing=given["label_missing"],
-        mask_key=None if masks_from(given) else given["masks"],
-        layout=given["layout"],
-        target=given["target"],
-        num_classes=given["num_classes"],
-        label_base=given["label_base"],
-    )
+    chosen = _chosen(given, Reading)
+    if "classes" in chosen:
+        chosen["classes"] = _class_list(chosen["classes"])
+    if "masks" in _names_given():
+        chosen["mask_key"] = None if masks_from(given) else given["masks"]
+    return dataclasses.replace(reading or Reading(), **chosen)
+
+
+def _chosen(given: Mapping[str, Any], fields_of: Any) -> dict[str, Any]:
+    """The values of the options that were given for fields of a dataclass."""
+    names = {field.name for field in dataclasses.fields(fields_of)} & _names_given()
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _names_given() -> set[str]:
+    """The options that have a value from the command line or a file, not their default."""
+    context = click.get_current_context()
+    return {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
 
 
 def masks_from(given: Mapping[str, Any]) -> str | None:
@@ -317,36 +324,28 @@ def masks_from(given: Mapping[str, Any]) -> str | None:
     return masks if masks is not None and Path(masks).is_dir() else None
 
 
-def recipe_from(given: Mapping[str, Any], step: Step) -> Recipe:
-    """The `Recipe` of one step and the options in `READING` and `RECIPE`."""
+def recipe_from(given: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    """``recipe`` with the options in `READING` and `RECIPE` that were given: they beat its own."""
     from augtool.recipe import Recipe
 
-    if given["num"] is not None and given["copies"] != 1:
+    chosen = _chosen(given, Recipe)
+    if "num" in chosen and chosen.get("copies", 1) != 1:
         raise UsageError("--num says how many rows to make, so --copies cannot: give one")
-    return Recipe(
-        steps=(step,),
-        seed=given["seed"],
-        copies=given["copies"],
-        num=given["num"],
-        keep_originals=given["keep_originals"],
-        limit=given["limit"],
-        order=given["order"],
-        label_smoothing=given["label_smoothing"],
-        mask_fill=given["mask_fill"],
-        weight_by=given["weight_by"],
-        reading=reading_from(given),
-    )
+    if "copies" in chosen:
+        chosen = {"num": None, **chosen}
+    reading = reading_from(given, recipe.reading)
+    return dataclasses.replace(recipe, **chosen, reading=reading)
 
 
-def job_from(given: Mapping[str, Any], step: Step) -> Job:
-    """The `Job` of one step and all shared options."""
+def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
+    """The `Job` of a recipe and all shared options."""
     from augtool.job import Job
 
     return Job(
         input=given["input"],
         output=given["output"],
         masks=masks_from(given),
-        recipe=recipe_from(given, step),
+        recipe=recipe_from(given, recipe),
         workers=given["workers"],
         compression=given["compression"],
         on_error=given["on_error"],

@@ -11,12 +11,12 @@ import click
 
 from augtool import methods
 from augtool.params import Bounds, bounds_of, shown
-from augtool.recipe import Step, step
+from augtool.recipe import Recipe, step
 
 from .. import options, values
 from ._command import Command
 
-Callback = Callable[[Step, Mapping[str, Any]], int | None]
+Callback = Callable[[Recipe, Mapping[str, Any]], int | None]
 
 
 def method_command(
@@ -26,14 +26,15 @@ def method_command(
     after: Sequence[options.Decorator],
 ) -> click.Command:
     """A command named like the method: the options ``before``, one for each of its parameters and
-    its probability, then the options ``after``. ``callback`` gets the step and all other values."""
+    its probability, then the options ``after``. ``callback`` gets a recipe of the step and all
+    other values."""
     method = methods.load(name)
     fields = dataclasses.fields(method.Params)
 
     def run(prob: float | None, **given: Any) -> int | None:
         chosen = {field.name: given.pop(field.name) for field in fields}
         params = {key: value for key, value in chosen.items() if value is not None}
-        return callback(step(name, prob=prob, **params), given)
+        return callback(Recipe((step(name, prob=prob, **params),)), given)
 
     hints = get_type_hints(method.Params)
     own = [
@@ -50,7 +51,11 @@ def _option(name: str, hint: Any, bounds: Bounds, default: Any) -> options.Decor
         remarks.append(bounds.words())
     help_text = f"{bounds.help}  [{'; '.join(remarks)}]" if remarks else bounds.help
     return click.option(
-        f"--{name.replace('_', '-')}", name, type=_type(hint, bounds), default=None, help=help_text
+        f"--{name.replace('_', '-')}",
+        name,
+        type=value_type(hint, bounds),
+        default=None,
+        help=help_text,
     )
 
 
@@ -63,15 +68,13 @@ def _prob(default: float) -> options.Decorator:
     )
 
 
-def _type(hint: Any, bounds: Bounds) -> Any:
-    plain = next((one for one in get_args(hint) if one is not type(None)), hint)
-    kinds = (hint, plain) if get_args(hint) and type(None) not in get_args(hint) else (plain,)
+def value_type(hint: Any, bounds: Bounds) -> Any:
+    """The type of click that turns text into the value of a parameter."""
     if bounds.choices:
         return click.Choice(bounds.choices)
-    for kind, value in _VALUES.items():
-        if kind in kinds:
-            return value
-    return plain
+    parts = [part for part in get_args(hint) if part is not type(None)]
+    plain = parts[0] if len(parts) == 1 else hint  # of "float or None" the float
+    return _VALUES.get(plain, plain)
 
 
 _VALUES: dict[Any, values.Value] = {

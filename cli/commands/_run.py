@@ -1,4 +1,4 @@
-"""A method's command: run it over a source."""
+"""What a method's command does, and that of a chain: run a recipe over a source."""
 
 from __future__ import annotations
 
@@ -9,30 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from augtool.recipe import Step
-
 from .. import options
 from ._method import method_command
 
 if TYPE_CHECKING:
     from augtool.job import Job
+    from augtool.recipe import Recipe
 
+BEFORE = (options.INPUT, options.OUTPUT)
+AFTER = (options.RECIPE, options.RUN, options.READING, options.CONFIG, options.TALK)
 _SKIPPED = 3
 
 
 @cache
 def command(name: str) -> click.Command:
     """The command that runs the method ``name``."""
-    return method_command(
-        name,
-        _run,
-        before=(options.INPUT, options.OUTPUT),
-        after=(options.RECIPE, options.RUN, options.READING, options.CONFIG, options.TALK),
-    )
+    return method_command(name, run, BEFORE, AFTER)
 
 
-def _run(step: Step, given: Mapping[str, Any]) -> int:
-    job = options.job_from(given, step)
+def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
+    """Do what the options say with a recipe: the exit code."""
+    job = options.job_from(given, recipe)
     if given["preview"] is not None:
         options.check_png("--preview", given["preview"], job.input)
     if given["dry_run"]:
@@ -50,13 +47,13 @@ def _estimate(job: Job, *, as_json: bool) -> int:
 
 
 def _make(job: Job, given: Mapping[str, Any]) -> int:
-    from augtool.run import run
+    from augtool.run import run as do
 
     from ..progress import Meter
     from ..report import say_summary
 
     with Meter(quiet=given["quiet"] or given["as_json"]) as meter:
-        summary = run(job, meter)
+        summary = do(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])
     if given["preview"] is not None:
         _draw_preview(job.output, given["preview"])

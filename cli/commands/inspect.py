@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Print class and path of each row of an input, as CSV.",
 )
+@click.option(
+    "--recipe", "as_recipe", is_flag=True, help="Print an output's recipe, for mix --recipe."
+)
 @click.option("--cite", is_flag=True, help="Print a paragraph on an output, for a paper.")
 @options.READING
 @options.CONFIG
@@ -41,6 +44,7 @@ def command(
     row: int | None,
     input: str | None,
     as_list: bool,
+    as_recipe: bool,
     cite: bool,
     as_json: bool,
     **given: Any,
@@ -54,12 +58,14 @@ def command(
     from augtool.recipe import Reading
 
     reading = options.reading_from(given)
-    if (row is not None) + as_list + cite > 1:
-        raise UsageError("--row, --list and --cite each print something else: give one")
+    if (row is not None) + as_list + as_recipe + cite > 1:
+        raise UsageError("--row, --list, --recipe and --cite each print something else: give one")
     if input is not None and row is None:
         raise UsageError("--in names the files of a row: give --row too")
     if as_list:
         _list(path, reading, as_json)
+    elif as_recipe:
+        _print_recipe(path, as_json)
     elif cite:
         _cite(path, as_json)
     elif row is not None:
@@ -71,6 +77,15 @@ def command(
         info = inspection.inspect_source(path, reading, options.masks_from(given))
         _tell(info, findings.source_lines, as_json)
         say_warnings(info.warnings)
+
+
+def _print_recipe(path: str, as_json: bool) -> None:
+    from augtool import output
+    from augtool.recipe_toml import to_toml
+
+    with output.open(path) as opened:
+        recipe = opened.recipe
+    stdout.write(f"{recipe.as_json()}\n" if as_json else to_toml(recipe))
 
 
 def _cite(path: str, as_json: bool) -> None:

@@ -17,8 +17,9 @@ from ._command import Group
 
 if TYPE_CHECKING:
     from augtool.plan import Plan
-    from augtool.recipe import Step
+    from augtool.recipe import Recipe
 
+_CHAIN = "mix"
 ROWS = click.option(
     "--rows", type=values.RowRange(), help="The first B rows, or rows A to B−1.  [default: all]"
 )
@@ -33,50 +34,54 @@ OUT = click.option(
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace --out when it exists.")
 
 
-class _Methods(Group):
-    """One subcommand for each method."""
+class _Recipes(Group):
+    """One subcommand for each method, and one for chains."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_modules.names("methods"))
+        return [*_modules.names("methods"), _CHAIN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _of_method(cmd_name) if cmd_name in self.list_commands(ctx) else None
+        return _planned(cmd_name) if cmd_name in self.list_commands(ctx) else None
+
+    def sections(self, ctx: click.Context) -> dict[str, list[str]]:
+        """Methods, and chains."""
+        return {"Methods": list(_modules.names("methods")), "Chains": [_CHAIN]}
 
 
 @click.group(
     "plan",
-    cls=_Methods,
+    cls=_Recipes,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Print or save rows of a method's plan as CSV, without touching pixels.
+    """Print or save rows of a plan as CSV, without touching pixels.
 
-    One line a row: its number, source rows, their weights, and the method's draws.
+    One line a row: its number, source rows, their weights, and what its method or methods drew.
     """
     if ctx.invoked_subcommand is None:
         stdout.line(ctx.get_help())
 
 
 @cache
-def _of_method(name: str) -> click.Command:
+def _planned(name: str) -> click.Command:
+    from ._chain import chain_command
     from ._method import method_command
 
-    return method_command(
-        name,
-        _plan,
-        before=(options.INPUT, OUT, OVERWRITE, ROWS),
-        after=(options.RECIPE, options.READING, options.CONFIG, options.DEBUG),
-    )
+    before = (options.INPUT, OUT, OVERWRITE, ROWS)
+    after = (options.RECIPE, options.READING, options.CONFIG, options.DEBUG)
+    if name == _CHAIN:
+        return chain_command(_plan, before, after, called="plan mix", out="plan.csv")
+    return method_command(name, _plan, before, after)
 
 
-def _plan(step: Step, given: Mapping[str, Any]) -> None:
+def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     import tempfile
 
     from augtool.run import open_for, plan_of
 
-    output, recipe = given["output"], options.recipe_from(given, step)
+    output, recipe = given["output"], options.recipe_from(given, recipe)
     if output is not None:
         _check_output(output, given["input"], given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
@@ -115,7 +120,7 @@ def _lines(plan: Plan, start: int, stop: int) -> Iterator[str]:
         columns = [
             (name if values.ndim == 1 else f"{name}_{index}", column)
             for name, values in table.items()
-            for index, column in enumerate(np.atleast_2d(values.T))
+            for index, column in enumerate(np.reshape(values, (len(block), -1)).T)
         ]
         if header:
             yield ",".join(name for name, _ in columns)
