@@ -24,7 +24,9 @@ def open_engine(workers: int) -> Iterator[Executor]:
         return
     engine = ProcessExecutor(workers)
     try:
-        engine.submit(worker.ready).add_done_callback(_server_answered)
+        # One for each: a pool starts no process for a task while another waits for one.
+        for first in [engine.submit(worker.ready) for _ in range(workers)]:
+            first.add_done_callback(_server_answered)
         yield engine
     except BrokenProcessPool as error:
         engine.stop()
