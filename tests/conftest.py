@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +39,24 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    """Have every kernel in the cache before the processes of the suite begin: modules of tests
+    import kernels, so that each process would compile them all. An error comes again there."""
+    files = Path(kernels.__path__[0]).glob("[!_]*.py")
+    largest_first = sorted(files, key=lambda file: file.stat().st_size, reverse=True)
+    with ThreadPoolExecutor(len(specs)) as compilers:
+        for file in largest_first:
+            command = [sys.executable, "-c", f"import augtool.kernels.{file.stem}"]
+            compilers.submit(subprocess.run, command, check=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def fork_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+def fork_server() -> None:
     """Start the fork server with the kernels in it, as the command line does."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        _compile_our_share(tmp_path_factory.getbasetemp().parent)
     warm_up(("paste",))
     with open_engine(1) as engine:
         engine.submit(worker.ready).result()
-
-
-def _compile_our_share(shared: Path) -> None:
-    """Compile the kernels that no other process of this test run has begun with: each needs them
-    all, and takes the others from the cache."""
-    folder = Path(kernels.__path__[0])
-    for name in sorted(file.stem for file in folder.glob("[!_]*.py")):
-        with contextlib.suppress(FileExistsError):
-            (shared / f"{name}.begun").touch(exist_ok=False)
-            kernels.load((name,))
 
 
 @pytest.fixture
