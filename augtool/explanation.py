@@ -92,31 +92,39 @@ def _sources(output: Output, row: int, source: Source | None) -> Iterator[dict[s
             yield found
 
 
-def _step(output: Output, link: Link, row: int) -> StepInfo:
+def taken(output: Output, link: Link, row: int) -> Option | None:
+    """The option of a link that a row took."""
     if not link.choice:
-        (option,) = link.steps
-        return _done(output, option, row)
-    field = f"{link.choice}_option"
-    number = int(output.field(field)[row])
-    took = link.options[number] if number >= 0 else None
+        return link.options[0]
+    number = int(output.field(f"{link.choice}_option")[row])
+    return link.options[number] if number >= 0 else None
+
+
+def idle_in(output: Output, option: Option, row: int) -> bool:
+    """Whether what a step drew for a row is what leaves it as it is."""
+    drawn = {
+        column: np.asarray(output.field(f"{option.name}_{column.name}")[row])
+        for column in option.columns
+    }
+    idle = (value == np.asarray(column.idle, value.dtype) for column, value in drawn.items())
+    return bool(drawn) and all(bool(one.all()) for one in idle)
+
+
+def _step(output: Output, link: Link, row: int) -> StepInfo:
+    took = taken(output, link, row)
+    columns: dict[str, Any] = {}
+    if link.choice:
+        name, said = link.choice, "" if took is None else took.name
+        columns[f"{name}_option"] = int(output.field(f"{name}_option")[row])
+    else:
+        name, said = "" if took is None else took.name, None
     if took is None:
-        return StepInfo(link.choice, "", {field: number}, True, ())
-    done = _done(output, took, row)
-    columns = {field: number, **done.columns}
-    return StepInfo(link.choice, took.name, columns, done.idle, done.partners)
-
-
-def _done(output: Output, option: Option, row: int) -> StepInfo:
-    """What a step that is no choice did to a row."""
-    columns, idle = {}, True
-    for column in option.columns:
-        name = f"{option.name}_{column.name}"
-        value = np.asarray(output.field(name)[row])
-        columns[name] = value.tolist()
-        idle = idle and bool((value == np.asarray(column.idle, value.dtype)).all())
-    name = f"{option.name}_partner"
-    partners = output.field(name)[row].tolist() if name in output.fields else []
-    return StepInfo(option.name, None, columns, idle and bool(columns), tuple(partners))
+        return StepInfo(name, said, columns, True, ())
+    fields = [f"{took.name}_{column.name}" for column in took.columns]
+    columns.update({field: np.asarray(output.field(field)[row]).tolist() for field in fields})
+    partner = f"{took.name}_partner"
+    partners = output.field(partner)[row].tolist() if partner in output.fields else []
+    return StepInfo(name, said, columns, idle_in(output, took, row), tuple(partners))
 
 
 def _columns(

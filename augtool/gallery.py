@@ -61,7 +61,8 @@ def gallery_of(
     mix these images has an empty cell that says why. Raises `UsageError` when there is nothing to
     show.
     """
-    from augtool.preview import Cell, captions, draw_grid
+    from augtool.captions import captions
+    from augtool.preview import Cell, draw_grid
 
     pictures = _pictures(inputs, max(rows, _POOL), reading or Reading())
     shown = min(rows, len(pictures.pixels))

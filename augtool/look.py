@@ -12,15 +12,21 @@ import numpy as np
 
 from augtool import output, rng
 from augtool.errors import UsageError
+from augtool.masks import with_folder
+from augtool.outlines import outlines
 from augtool.recipe import Reading
 from augtool.sources import open_source
-from augtool.sources._contract import Target, TargetKind
+from augtool.sources._contract import UNKNOWN, Source, Target, TargetKind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from augtool.outlines import Box
+    from augtool.palette import Colour
+
 _SHUFFLE = 0
 _MOST_CELLS = 1024
+_MOST_LEGEND = 12  # ids
 _MOST_SIDE = 8192  # pixels of an image that is enlarged on request
 
 
@@ -38,7 +44,9 @@ class View:
     scale
         Enlarge by this whole factor; None chooses.
     outline
-        Draw the pasted boxes.
+        Draw the pasted boxes that are still where they were pasted.
+    masks
+        Draw each row's label image, or importance map, under its image.
     font
         A font file to use.
     """
@@ -49,47 +57,108 @@ class View:
     seed: int | None = None
     scale: int | None = None
     outline: bool = False
+    masks: bool = False
     font: Path | None = None
 
 
-def preview_of(path: str, view: View | None = None, reading: Reading | None = None) -> Image:
+@dataclass(frozen=True)
+class _Labels:
+    """A target of the rows that are shown: their vectors (K,), and what they mean."""
+
+    name: str
+    vectors: list[Any]
+    class_names: tuple[str, ...] | None
+    kind: TargetKind
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is shown of some rows: images, a list of boxes for each, label images if any."""
+
+    images: list[Any]
+    labels: list[_Labels]
+    boxes: list[tuple[Box, ...]]
+    masks: list[Any] | None
+
+
+def preview_of(
+    path: str, view: View | None = None, reading: Reading | None = None, masks: str | None = None
+) -> Image:
     """A grid of images with captions, of an output of augtool or of anything that it reads.
 
-    Raises `UsageError` for rows that are not there, `SourceError` for an unusable input.
+    ``masks`` is a folder of label images for a folder of images. Raises `UsageError` for rows that
+    are not there and for masks where there are none, `SourceError` for an unusable input.
     """
     view = view or View()
-    if output.is_output(path) and reading in (None, Reading()):
-        return _of_output(path, view)
-    return _of_source(path, view, reading or Reading())
+    if output.is_output(path) and reading in (None, Reading()) and masks is None:
+        return _drawn(_of_output(path, view), view)
+    return _drawn(_of_source(path, view, reading or Reading(), masks), view)
 
 
-def _of_output(path: str, view: View) -> Image:
+def _of_output(path: str, view: View) -> _Rows:
     with output.open(path) as opened:
         chosen = _chosen(len(opened), view, spread=False)
-        boxes = [name for name in opened.fields if name.endswith("_box")]
-        return _drawn(
+        labels = [
+            _Labels(
+                target,
+                [np.asarray(opened.labels_of(target)[row]) for row in chosen],
+                opened.class_names_of(target),
+                opened.kind_of(target),
+            )
+            for target in opened.targets
+        ]
+        if view.masks and opened.masks is None:
+            raise _no_masks(path)
+        return _Rows(
             [np.asarray(opened.images[row]) for row in chosen],
-            [np.asarray(opened.labels[row]) for row in chosen],
-            opened.class_names,
-            opened.attributes.get("target", "soft"),
-            [opened.field(boxes[0])[row] for row in chosen] if boxes else None,
-            view,
+            labels,
+            [outlines(opened, row) if view.outline else () for row in chosen],
+            [np.asarray(opened.masks[row]) for row in chosen] if view.masks else None,
         )
 
 
-def _of_source(path: str, view: View, reading: Reading) -> Image:
+def _of_source(path: str, view: View, reading: Reading, folder: str | None) -> _Rows:
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_source(path, reading, Path(scratch))
+        if folder is not None:
+            source = with_folder(source, folder, Path(scratch), 0)
         chosen = _chosen(source.n, view, spread=True)
-        target = source.targets[0]
-        return _drawn(
-            [source.image(row) for row in chosen],
-            [_vector(target, row) for row in chosen],
-            target.class_names,
-            target.kind,
-            None,
-            view,
-        )
+        labels = [
+            _Labels(
+                target.name,
+                [_vector(target, row) for row in chosen],
+                target.class_names,
+                target.kind,
+            )
+            for target in source.targets
+        ]
+        masks = _masks_of(source, chosen, path) if view.masks else None
+        read = _read if view.masks else _at_its_size  # a mask is as large as its image
+        images = [read(source, row) for row in chosen]
+        return _Rows(images, labels, [()] * len(chosen), masks)
+
+
+def _at_its_size(source: Source, row: int) -> Any:
+    return source.image(row)
+
+
+def _read(source: Source, row: int) -> Any:
+    assert source.shape is not None
+    out = np.empty((1, *source.shape), source.dtype)
+    source.read(np.array([row]), out)
+    return out[0]
+
+
+def _masks_of(source: Source, chosen: Sequence[int], path: str) -> list[Any]:
+    if source.masks is None:
+        raise _no_masks(path)
+    out = np.empty((len(chosen), *source.masks.shape), source.masks.dtype)
+    source.masks.read(np.asarray(chosen), out)
+    return list(out)
+
+
+def _no_masks(path: str) -> UsageError:
+    return UsageError(f"{path}: has no label images to show; name those of an input with --masks")
 
 
 def _chosen(count: int, view: View, *, spread: bool) -> list[int]:
@@ -108,23 +177,55 @@ def _chosen(count: int, view: View, *, spread: bool) -> list[int]:
     return [row * count // shown for row in range(shown)] if spread else list(range(shown))
 
 
-def _drawn(
-    images: Sequence[Any],
-    vectors: Sequence[Any],
-    names: tuple[str, ...] | None,
-    kind: TargetKind,
-    boxes: Sequence[Any] | None,
-    view: View,
-) -> Image:
-    from augtool.preview import Cell, captions, draw_grid
+def _drawn(rows: _Rows, view: View) -> Image:
+    from augtool.preview import Cell, draw_grid
 
-    if images[0].ndim not in (2, 3):
-        raise UsageError(f"rows of shape {images[0].shape} are not images: nothing to preview")
-    _check_side(images, view.scale)
-    said = captions(vectors, names, kind, view.font)
-    marks = [None] * len(images) if boxes is None else list(map(_box, boxes))
-    cells = [Cell(*cell) for cell in zip(images, said, marks, strict=True)]
-    return draw_grid(cells, view.cols, scale=view.scale, outline=view.outline, font=view.font)
+    if rows.images[0].ndim not in (2, 3):
+        raise UsageError(f"rows of shape {rows.images[0].shape} are not images: nothing to preview")
+    _check_side(rows.images, view.scale)
+    below, legend, note = _coloured(rows.masks)
+    said = _said(rows.labels, view.font)
+    cells = [
+        Cell(*cell)
+        for cell in zip(rows.images, said, rows.boxes, below or [None] * len(said), strict=True)
+    ]
+    names = [one.name for one in rows.labels if one.name]
+    lines = f"labels, line by line: {', '.join(names)}" if len(names) > 1 else ""
+    return draw_grid(
+        cells,
+        view.cols,
+        scale=view.scale,
+        outline=view.outline,
+        font=view.font,
+        legend=legend,
+        footnote="; ".join(filter(None, (lines, note))),
+    )
+
+
+def _said(labels: Sequence[_Labels], font: Path | None) -> list[str]:
+    """What stands under each row: a line for each target."""
+    from augtool.captions import captions
+
+    columns = [captions(one.vectors, one.class_names, one.kind, font) for one in labels]
+    return ["\n".join(lines) for lines in zip(*columns, strict=True)]
+
+
+def _coloured(
+    masks: Sequence[Any] | None,
+) -> tuple[list[Any] | None, list[tuple[Colour, str]], str]:
+    """Label images in colours, the legend of their ids, and a note; importance maps in grey."""
+    from augtool import palette
+    from augtool.display import to_display
+
+    if masks is None:
+        return None, [], ""
+    if masks[0].dtype.kind == "f":
+        shown, note = to_display(masks)
+        return list(shown), [], f"below: importance, {note}"
+    ids = np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()
+    few = len(ids) <= _MOST_LEGEND
+    note = "" if few else f"below: label images with {len(ids)} ids, {ids[0]} … {ids[-1]}"
+    return [palette.coloured(mask) for mask in masks], palette.legend(ids) if few else [], note
 
 
 def _check_side(images: Sequence[Any], scale: int | None) -> None:
@@ -137,16 +238,11 @@ def _check_side(images: Sequence[Any], scale: int | None) -> None:
         )
 
 
-def _box(values: Any) -> tuple[int, int, int, int] | None:
-    if np.size(values) != 4:  # several boxes cannot all be outlined
-        return None
-    y0, x0, y1, x1 = (int(value) for value in np.ravel(values))
-    return y0, x0, y1, x1
-
-
 def _vector(target: Target, row: int) -> Any:
     if target.kind != "classes":
         return np.atleast_1d(target.values[row])
+    if target.values[row] == UNKNOWN:
+        return np.full(target.width, np.nan)
     vector = np.zeros(target.width)
     vector[target.values[row]] = 1
     return vector

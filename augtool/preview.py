@@ -1,15 +1,14 @@
 """A grid of images with captions, to look at an input or an output.
 
-``caption_for`` says a label in words, ``draw_grid`` lays out the cells, ``save`` writes the PNG.
-Pixels are enlarged by whole factors and boxes are drawn afterwards, so that what is seen is what
-is in the file.
+``draw_grid`` lays out the cells, ``save`` writes the PNG. Pixels are enlarged by whole factors and
+boxes are drawn afterwards, so that what is seen is what is in the file.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,25 +17,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from augtool.captions import BETWEEN, MORE
+from augtool.display import to_display
 from augtool.errors import OutputError, UsageError
 from augtool.fonts import Typeface, tidy, typeface
-from augtool.sources._contract import TargetKind
+from augtool.legend import Entry, draw_entries, rows_of
+from augtool.palette import Colour
 
 Box = tuple[int, int, int, int]
-Colour = tuple[int, int, int]
 Pixels = npt.NDArray[Any]
-
-_BETWEEN = " · "
-_MORE = "…"
-_LEAST_SHARE = 0.005  # smaller shares would be shown as 0.00
-_MOST_ENTRIES = 4
 
 _LEAST_SIDE = 144  # images are enlarged until their long side has so many pixels
 _MOST_SIDE = 512  # and made smaller when it has more
 _LEAST_CELL = 120
 _MARGIN, _GAP, _ROW_GAP, _CAPTION_GAP, _LEADING = 28, 18, 22, 7, 3
-_MOST_LINES = 3
-_SAMPLED = 1 << 18  # pixels of an image that its percentiles are taken from
+_BELOW_GAP = 4
+_MOST_LINES, _MOST_TARGETS = 3, 6
 
 _PAGE = (255, 255, 255)
 _EDGE = (226, 227, 231)
@@ -54,129 +50,26 @@ class Cell:
     pixels
         (H, W) or (H, W, C) of any real dtype.
     caption
-        Shown below the image, in up to three lines; entries are separated by " · ".
-    box
-        A region (y0, x0, y1, x1), half-open, in pixels of the image; None or empty for none.
+        Shown below the image, in up to three lines; entries are separated by " · ". With several
+        targets a line (ended by a newline) is for each.
+    boxes
+        Regions (y0, x0, y1, x1), half-open, in pixels of the image; empty ones are left out.
+    below
+        (H, W, 3) uint8, such as a label image in colours: drawn under the image, as large.
     """
 
     pixels: Pixels
     caption: str = ""
-    box: Box | None = None
-
-
-def captions(
-    rows: Iterable[npt.ArrayLike],
-    class_names: Sequence[str] | None,
-    kind: TargetKind = "soft",
-    font: Path | None = None,
-) -> list[str]:
-    """`caption_for` each of ``rows``; names that no font of this machine can draw are shown as
-    class ids. Raises `UsageError` when ``font`` cannot be read."""
-    vectors = [np.asarray(row, np.float64) for row in rows]
-    if class_names is None or kind == "values":
-        return [caption_for(vector, class_names, kind) for vector in vectors]
-    used = {index for vector in vectors for index in _entries(vector)}
-    names = {index: tidy(class_names[index]) for index in used}
-    face = typeface(names.values(), _font_size(_LEAST_SIDE), font)
-    drawable = {index: name for index, name in names.items() if face.has(name)}
-    return [_caption(vector, drawable, kind) for vector in vectors]
-
-
-def caption_for(
-    label: npt.ArrayLike, class_names: Sequence[str] | None, kind: TargetKind = "soft"
-) -> str:
-    """A target in words, from its vector (K,): "cat 0.62 · dog 0.38".
-
-    The heaviest four classes are named, the heaviest first, unless their share would be shown as
-    0.00; a class alone and sure is only named ("cat"), so are the sure ones of a multi-hot label.
-    Without names a class is its id ("#17"). A target of kind ``values`` is its numbers.
-    """
-    vector = np.asarray(label, np.float64)
-    names = {} if class_names is None else dict(enumerate(map(tidy, class_names)))
-    return _caption(vector, names, kind)
-
-
-def _caption(vector: npt.NDArray[np.float64], names: dict[int, str], kind: TargetKind) -> str:
-    if kind == "values":
-        numbers = [_number(value) for value in vector.ravel()[:_MOST_ENTRIES]]
-        return ", ".join([*numbers, _MORE] if vector.size > _MOST_ENTRIES else numbers)
-    entries = _entries(vector)
-    said = [names.get(index) or f"#{index}" for index in entries]
-    sure = [vector[index] >= 1 - _LEAST_SHARE for index in entries]
-    return _BETWEEN.join(
-        name if certain else f"{name} {vector[index]:.2f}"
-        for index, name, certain in zip(entries, said, sure, strict=True)
-    )
-
-
-def _entries(vector: npt.NDArray[np.float64]) -> list[int]:
-    """The classes worth naming, the heaviest first, the lowest id first on a tie."""
-    heaviest = np.argsort(-vector, kind="stable")[:_MOST_ENTRIES]
-    return [int(index) for index in heaviest if vector[index] >= _LEAST_SHARE]
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
-
-
-def to_display(images: Sequence[Pixels]) -> tuple[list[npt.NDArray[np.uint8]], str]:
-    """``images`` as (H, W, 3) uint8, and a note on how they were changed ("" when they were not).
-
-    uint8 is shown as it is. Everything else is stretched: the 1st percentile of all images
-    together becomes black, the 99th white. One or two channels are shown as grey, of more the
-    first three as red, green, blue. Raises `UsageError` for what is not an image.
-    """
-    notes: list[str] = []
-    for image in images:
-        if image.ndim not in (2, 3) or 0 in image.shape:
-            raise UsageError(
-                f"rows of shape {image.shape} cannot be shown; a preview needs (H, W) or (H, W, C)"
-            )
-    shown = [_three_channels(image) for image in images]
-    counts = {image.shape[2] for image in images if image.ndim == 3} - {1, 3}
-    if counts:
-        notes.append(f"channel {'1' if max(counts) == 2 else '1-3'} of {max(counts)} is shown")
-    stretched = [image for image in shown if image.dtype != np.uint8]
-    if stretched:
-        low, high = _percentiles(stretched)
-        kinds = ", ".join(sorted({image.dtype.name for image in stretched}))
-        notes.append(
-            f"{kinds} stretched: {_number(low)} is shown as black, {_number(high)} as white "
-            "(percentiles 1 and 99 of these images)"
-        )
-        shown = [
-            image if image.dtype == np.uint8 else _stretched(image, low, high) for image in shown
-        ]
-    return shown, "; ".join(notes)
-
-
-def _three_channels(image: Pixels) -> Pixels:
-    stack = image[..., None] if image.ndim == 2 else image
-    return stack[..., :3] if stack.shape[2] >= 3 else np.repeat(stack[..., :1], 3, axis=2)
-
-
-def _percentiles(images: Sequence[Pixels]) -> tuple[float, float]:
-    parts = [image.ravel()[:: max(1, image.size // _SAMPLED)] for image in images]
-    values = np.concatenate([part.astype(np.float64) for part in parts])
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return 0.0, 1.0
-    low, high = np.percentile(values, (1, 99))
-    return float(low), float(high)
-
-
-def _stretched(image: Pixels, low: float, high: float) -> npt.NDArray[np.uint8]:
-    span = high - low if high > low else 1.0
-    shares = np.nan_to_num((image.astype(np.float64) - low) / span, posinf=1.0, neginf=0.0)
-    return (np.clip(shares, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    boxes: tuple[Box, ...] = ()
+    below: Pixels | None = None
 
 
 @dataclass(frozen=True)
 class _Tile:
-    """An image as large as it is drawn; ``box`` is in pixels of the page, from its corner."""
+    """An image as large as it is drawn; ``boxes`` are in pixels of the page, from its corner."""
 
     picture: Image.Image
-    box: Box | None
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True)
@@ -187,6 +80,7 @@ class _Text:
     title: list[str]
     headings: list[str]
     captions: list[list[str]]
+    legend: list[list[Entry]]
     footnote: list[str]
 
     @property
@@ -210,14 +104,16 @@ def draw_grid(
     font: Path | None = None,
     title: str = "",
     headings: Sequence[str] = (),
+    legend: Sequence[tuple[Colour, str]] = (),
     footnote: str = "",
 ) -> Image.Image:
     """The cells in rows of ``cols``, as an RGB image.
 
     ``scale`` enlarges every image by that whole factor; None enlarges small images until their
     captions have room and makes very large ones smaller. ``outline`` draws the boxes: a white line
-    just inside a box, a dark one just outside. ``headings`` stand above the columns. How pixels
-    were changed (`to_display`) is added to ``footnote``. Captions are cut to the width of a cell.
+    just inside a box, a dark one just outside. ``headings`` stand above the columns, ``legend``
+    says below the grid what colours mean. How pixels were changed (`to_display`) is added to
+    ``footnote``. Captions are cut to the width of a cell.
     Raises `UsageError` when there are no cells, ``cols`` or ``scale`` is below 1, rows are not
     images, or ``font`` cannot be read.
     """
@@ -229,14 +125,14 @@ def draw_grid(
     cols = min(cols, len(cells))
     images, note = to_display([cell.pixels for cell in cells])
     tiles = [
-        _tile(image, cell.box if outline else None, scale)
+        _tile(image, cell, scale, outline=outline)
         for image, cell in zip(images, cells, strict=True)
     ]
     cell_width = max(_LEAST_CELL, *(tile.picture.width for tile in tiles))
     inner_width = cols * (cell_width + _GAP) - _GAP
     below = "; ".join(filter(None, (footnote, note)))
     face = typeface(
-        [_MORE, *map(tidy, (title, below, *headings, *(cell.caption for cell in cells)))],
+        [MORE, *map(tidy, (title, below, *headings, *_words(cells, legend)))],
         _font_size(cell_width),
         font,
     )
@@ -244,7 +140,8 @@ def draw_grid(
         face,
         _wrapped(tidy(title), face, inner_width),
         [_cut(tidy(heading), face, cell_width) for heading in headings],
-        [_caption_lines(tidy(cell.caption), face, cell_width) for cell in cells],
+        [_caption_lines(cell.caption, face, cell_width) for cell in cells],
+        rows_of(legend, face, inner_width),
         _wrapped(tidy(below), face, inner_width),
     )
     return _drawn(tiles, text, cols, cell_width)
@@ -266,27 +163,39 @@ def save(image: Image.Image, path: Path) -> None:
         ) from None
 
 
-def _tile(image: npt.NDArray[np.uint8], box: Box | None, scale: int | None) -> _Tile:
+def _words(cells: Sequence[Cell], legend: Sequence[tuple[Colour, str]]) -> list[str]:
+    return [*(cell.caption for cell in cells), *(word for _, word in legend)]
+
+
+def _tile(image: npt.NDArray[np.uint8], cell: Cell, scale: int | None, *, outline: bool) -> _Tile:
     height, width = image.shape[:2]
     longest = max(height, width)
-    picture = Image.fromarray(np.ascontiguousarray(image))
     if scale is None and longest > _MOST_SIDE:
-        size = (
-            max(1, round(width * _MOST_SIDE / longest)),
-            max(1, round(height * _MOST_SIDE / longest)),
-        )
-        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        across = max(1, round(width * _MOST_SIDE / longest))
+        down = max(1, round(height * _MOST_SIDE / longest))
+        method, gap = Image.Resampling.LANCZOS, 3.0
     else:
         factor = scale or math.ceil(_LEAST_SIDE / longest)
-        size = (width * factor, height * factor)
-        picture = picture.resize(size, Image.Resampling.NEAREST)
-    return _Tile(picture, _scaled(box, (height, width), (size[1], size[0])))
+        across, down, method, gap = width * factor, height * factor, Image.Resampling.NEAREST, None
+    drawn = Image.fromarray(np.ascontiguousarray(image))
+    picture = drawn.resize((across, down), method, reducing_gap=gap)
+    scaled = (_scaled(box, (height, width), (down, across)) for box in cell.boxes)
+    boxes = tuple(box for box in scaled if box) if outline else ()
+    return _Tile(picture if cell.below is None else _stacked(picture, cell.below), boxes)
 
 
-def _scaled(box: Box | None, size: tuple[int, int], shown: tuple[int, int]) -> Box | None:
+def _stacked(picture: Image.Image, below: Pixels) -> Image.Image:
+    """A picture with another under it, as large, whose colours are not blended."""
+    width, height = picture.size
+    both = Image.new("RGB", (width, 2 * height + _BELOW_GAP), _PAGE)
+    both.paste(picture, (0, 0))
+    lower = Image.fromarray(np.ascontiguousarray(below))
+    both.paste(lower.resize((width, height), Image.Resampling.NEAREST), (0, height + _BELOW_GAP))
+    return both
+
+
+def _scaled(box: Box, size: tuple[int, int], shown: tuple[int, int]) -> Box | None:
     """``box`` in an image of ``size`` (H, W), cut to it, as a box in an image of size ``shown``."""
-    if box is None:
-        return None
     y0, x0 = (max(low, 0) for low in box[:2])
     y1, x1 = (min(high, side) for high, side in zip(box[2:], size, strict=True))
     if y0 >= y1 or x0 >= x1:
@@ -304,15 +213,25 @@ def _font_size(cell_width: int) -> int:
 
 
 def _caption_lines(caption: str, face: Typeface, width: int) -> list[str]:
-    """A caption in up to three lines: as many whole entries on each as fit."""
+    """A caption in up to three lines: as many whole entries on each as fit. Of several targets each
+    has one line."""
+    targets = caption.split("\n")
+    if len(targets) > 1:
+        return [_of_target(each, face, width) for each in targets[:_MOST_TARGETS]]
     lines: list[str] = []
-    for entry in filter(None, caption.split(_BETWEEN)):
-        longer = f"{lines[-1]}{_BETWEEN}{entry}" if lines else entry
+    for entry in filter(None, tidy(caption).split(BETWEEN)):
+        longer = f"{lines[-1]}{BETWEEN}{entry}" if lines else entry
         if lines and face.length(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(_cut(entry, face, width))
     return lines[:_MOST_LINES]
+
+
+def _of_target(caption: str, face: Typeface, width: int) -> str:
+    lines = _caption_lines(caption, face, width)
+    more = f"{lines[0]} {MORE}" if lines else ""
+    return more if len(lines) > 1 and face.length(more) <= width else "".join(lines[:1])
 
 
 def _cut(entry: str, face: Typeface, width: int) -> str:
@@ -324,10 +243,10 @@ def _cut(entry: str, face: Typeface, width: int) -> str:
     name = name if share else entry
 
     def needed(letters: int) -> int:
-        return math.ceil(face.length(f"{name[:letters]}{_MORE}{share}"))
+        return math.ceil(face.length(f"{name[:letters]}{MORE}{share}"))
 
     kept = bisect_right(range(1, len(name)), width, key=needed)
-    return f"{name[:kept].rstrip()}{_MORE}{share}"
+    return f"{name[:kept].rstrip()}{MORE}{share}"
 
 
 def _wrapped(text: str, face: Typeface, width: int) -> list[str]:
@@ -346,13 +265,14 @@ def _drawn(tiles: Sequence[_Tile], text: _Text, cols: int, cell_width: int) -> I
     tallest = [max(tiles[index].picture.height for index in row) for row in rows]
     title_height = len(text.title) * text.line + (_ROW_GAP // 2 if text.title else 0)
     heading_height = text.line + _CAPTION_GAP if text.headings else 0
+    legend_height = len(text.legend) * text.line + (_ROW_GAP if text.legend else 0)
     footnote_height = len(text.footnote) * text.line + (_ROW_GAP if text.footnote else 0)
     page = Image.new(
         "RGB",
         (
             2 * _MARGIN + cols * (cell_width + _GAP) - _GAP,
-            2 * _MARGIN + title_height + heading_height + sum(tallest) + footnote_height
-            + len(rows) * (text.caption_height + _ROW_GAP) - _ROW_GAP,
+            2 * _MARGIN + title_height + heading_height + legend_height + footnote_height
+            + sum(tallest) + len(rows) * (text.caption_height + _ROW_GAP) - _ROW_GAP,
         ),
         _PAGE,
     )  # fmt: skip
@@ -368,7 +288,9 @@ def _drawn(tiles: Sequence[_Tile], text: _Text, cols: int, cell_width: int) -> I
             _put(page, canvas, tiles[index], x, y + height - tiles[index].picture.height)
             _write(canvas, text, text.captions[index], (x, y + height + _CAPTION_GAP), _CAPTION)
         y += height + text.caption_height + _ROW_GAP
-    _write(canvas, text, text.footnote, (_MARGIN, y), _FOOTNOTE)
+    for number, entries in enumerate(text.legend):
+        draw_entries(canvas, text.face, entries, (_MARGIN, y + number * text.line), _CAPTION)
+    _write(canvas, text, text.footnote, (_MARGIN, y + legend_height), _FOOTNOTE)
     return page
 
 
@@ -377,8 +299,7 @@ def _put(page: Image.Image, canvas: ImageDraw.ImageDraw, tile: _Tile, x: int, y:
     width, height = tile.picture.size
     page.paste(tile.picture, (x, y))
     canvas.rectangle((x - 1, y - 1, x + width, y + height), outline=_EDGE)
-    if tile.box:
-        y0, x0, y1, x1 = tile.box
+    for y0, x0, y1, x1 in tile.boxes:
         canvas.rectangle((x + x0 - 1, y + y0 - 1, x + x1, y + y1), outline=_BOX_OUTSIDE)
         canvas.rectangle((x + x0, y + y0, x + x1 - 1, y + y1 - 1), outline=_BOX_INSIDE)
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from augtool import fonts, preview
+from augtool.captions import caption_for, captions
+from augtool.display import to_display
 from augtool.errors import OutputError, UsageError
-from augtool.preview import Cell, caption_for, captions, draw_grid, to_display
+from augtool.preview import Cell, draw_grid
 
 PAGE, EDGE = preview._PAGE, preview._EDGE
 DARK, WHITE = preview._BOX_OUTSIDE, preview._BOX_INSIDE
@@ -183,7 +185,7 @@ def test_images_of_a_good_size_are_shown_pixel_by_pixel() -> None:
 
 
 def test_very_large_images_are_made_smaller() -> None:
-    page = draw_grid([Cell(flat(3000, 1500), "cat", (0, 0, 1500, 750))], 4, outline=True)
+    page = draw_grid([Cell(flat(3000, 1500), "cat", ((0, 0, 1500, 750),))], 4, outline=True)
     assert page.height < 700
     assert pixels_of(page)[CORNER + 250, CORNER + 128].tolist() == list(DARK)
 
@@ -199,7 +201,7 @@ def test_scale_is_obeyed() -> None:
 def test_an_outline_runs_exactly_along_the_border_of_the_box(shade: int) -> None:
     """Just inside white, just outside dark, the rest untouched: seen on any background."""
     factor, box = 6, (3, 5, 11, 20)
-    cell = Cell(flat(24, 30, (shade, shade, shade)), "cat", box)
+    cell = Cell(flat(24, 30, (shade, shade, shade)), "cat", (box,))
     page = pixels_of(draw_grid([cell], 1, outline=True, scale=factor))
     y0, x0, y1, x1 = (CORNER + factor * edge for edge in box)
     owner = np.full((24 * factor, 30 * factor, 3), shade, np.uint8)
@@ -213,19 +215,21 @@ def test_an_outline_runs_exactly_along_the_border_of_the_box(shade: int) -> None
 
 
 def test_a_box_at_the_border_of_the_image_is_outlined_all_round() -> None:
-    page = pixels_of(draw_grid([Cell(flat(40, 50), "", (0, 0, 40, 50))], 1, outline=True, scale=4))
+    page = pixels_of(
+        draw_grid([Cell(flat(40, 50), "", ((0, 0, 40, 50),))], 1, outline=True, scale=4)
+    )
     for y, x in ((CORNER - 1, 60), (60, CORNER - 1), (CORNER + 160, 60), (60, CORNER + 200)):
         assert page[y, x].tolist() == list(DARK)
 
 
-@pytest.mark.parametrize("box", [None, (3, 3, 3, 9), (5, 5, 5, 5), (50, 50, 60, 60)])
-def test_no_box_no_outline(box: tuple[int, int, int, int] | None) -> None:
-    with_box = draw_grid([Cell(flat(30, 30), "cat", box)], 1, outline=True)
+@pytest.mark.parametrize("boxes", [(), ((3, 3, 3, 9),), ((5, 5, 5, 5), (50, 50, 60, 60))])
+def test_no_box_no_outline(boxes: tuple[tuple[int, int, int, int], ...]) -> None:
+    with_box = draw_grid([Cell(flat(30, 30), "cat", boxes)], 1, outline=True)
     assert with_box.tobytes() == draw_grid([Cell(flat(30, 30), "cat")], 1).tobytes()
 
 
 def test_boxes_are_drawn_on_request_only() -> None:
-    with_box = Cell(flat(30, 30), "cat", (2, 2, 9, 9))
+    with_box = Cell(flat(30, 30), "cat", ((2, 2, 9, 9),))
     assert draw_grid([with_box], 1).tobytes() == draw_grid([Cell(flat(30, 30), "cat")], 1).tobytes()
 
 
@@ -311,7 +315,7 @@ def test_names_of_any_script_can_be_given(no_system_fonts: None) -> None:
 
 
 def test_the_same_bytes_each_time(tmp_path: Path) -> None:
-    cells = [Cell(noise(32, 32), "cat 0.62 · dog 0.38", (1, 2, 9, 9))] * 3
+    cells = [Cell(noise(32, 32), "cat 0.62 · dog 0.38", ((1, 2, 9, 9),))] * 3
     for name in ("a.png", "b.png"):
         preview.save(draw_grid(cells, 2, outline=True, title="mixed"), tmp_path / name)
     one, other = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
@@ -339,3 +343,33 @@ def test_a_wrong_request_is_one_clear_line(asked: dict[str, object], message: st
     given_cells = asked.pop("cells", [Cell(flat(9, 9), "cat")])
     with pytest.raises(UsageError, match=message):
         draw_grid(given_cells, **{"cols": 2, **asked})  # type: ignore[arg-type]
+
+
+# Several targets, what is drawn below, legends
+
+
+def test_several_targets_have_one_line_each() -> None:
+    face = preview.typeface([LONG, "·…."], 13, None)
+    said = f"cat 0.62 · dog 0.38\n{LONG} 0.51 · {LONG} 0.49\n#1"
+    lines = preview._caption_lines(said, face, 160)
+    assert (lines[0], lines[2], len(lines)) == ("cat 0.62 · dog 0.38", "#1", 3)
+    assert lines[1].endswith("… 0.51")
+    assert face.length(lines[1]) <= 160
+
+
+def test_what_is_below_an_image_is_as_large_and_its_colours_are_kept() -> None:
+    below = np.array([[[9, 8, 7], [1, 2, 3]], [[4, 5, 6], [7, 8, 9]]], np.uint8)
+    page = pixels_of(draw_grid([Cell(flat(2, 2), "", below=below)], 1, scale=10))
+    y = CORNER + 20 + preview._BELOW_GAP
+    assert np.array_equal(page[y : y + 20, CORNER : CORNER + 20], below.repeat(10, 0).repeat(10, 1))
+    assert np.array_equal(page[CORNER : CORNER + 20, CORNER : CORNER + 20], flat(20, 20))
+
+
+def test_a_legend_has_every_colour_and_fits_the_page() -> None:
+    colours = [(10 * one, 200, 255 - 10 * one) for one in range(12)]
+    legend = [(colour, f"name {one}") for one, colour in enumerate(colours)]
+    page = pixels_of(draw_grid([Cell(flat(30, 30), "cat")] * 2, 2, legend=legend))
+    for colour in colours:
+        assert (page == colour).all(axis=2).sum() >= 100
+    assert (page[:, : CORNER - 1] == PAGE).all()
+    assert (page[:, -CORNER + 1 :] == PAGE).all()

@@ -61,7 +61,10 @@ def _make(job: Job, given: Mapping[str, Any]) -> int:
 
 
 def _draw_preview(output: str, preview: Path) -> None:
+    import augtool
     from augtool.look import View, preview_of
     from augtool.preview import save
 
-    save(preview_of(output, View(outline=True)), preview)
+    with augtool.open(output) as made:
+        view = View(outline=True, masks=made.masks is not None)
+    save(preview_of(output, view), preview)

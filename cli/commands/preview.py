@@ -30,7 +30,14 @@ from ._command import Command
 @click.option("--pick", type=values.Numbers(), help="Show these rows of the data, in this order.")
 @click.option("--seed", type=values.Whole(0), help="Show rows drawn with this seed.")
 @click.option("--scale", type=values.Whole(1), help="Enlarge images by this whole factor.")
-@click.option("--outline/--no-outline", default=False, help="Outline pasted boxes.  [default: no]")
+@click.option(
+    "--outline/--no-outline",
+    default=False,
+    help="Outline pasted boxes that no later step moved.  [default: no]",
+)
+@click.option(
+    "--show-masks", is_flag=True, help="Draw label images under their images; so does --masks."
+)
 @click.option(
     "--font",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -55,8 +62,9 @@ def command(path: str, output: Path, **given: Any) -> None:
         seed=given["seed"],
         scale=given["scale"],
         outline=given["outline"],
+        masks=given["show_masks"] or given["masks"] not in (None, "none"),
         font=given["font"],
     )
-    image = preview_of(path, view, options.reading_from(given))
+    image = preview_of(path, view, options.reading_from(given), options.masks_from(given))
     save(image, output)
     click.echo(f"{output}: {image.width}×{image.height}", err=True)
