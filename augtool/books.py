@@ -19,6 +19,8 @@ from typing import Any
 from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
 from augtool.interrupts import SignalsWait
 
+MANIFEST = Path(".augtool") / "manifest.json"  # in a folder that augtool has made
+
 
 @dataclass(frozen=True)
 class Books:
@@ -51,29 +53,65 @@ class Books:
         """
         check_free(self.output, overwrite)
         try:
-            flush(self.unfinished)
-            self.unfinished.replace(self.output)
+            for path in _files(self.unfinished):
+                flush(path)
+            with _moved_away(self.output, self.folder / "replaced"):
+                self.unfinished.replace(self.output)
             if os.name == "posix":
                 flush(self.output.parent)
         except OSError as error:
             raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
 
 
-def check_place(output: Path, spec: str) -> None:
-    """Raise `UsageError` when ``output`` is the input ``spec`` or inside it, or in no folder."""
+@contextlib.contextmanager
+def _moved_away(output: Path, aside: Path) -> Iterator[None]:
+    """A folder that stands where an output goes is out of the way, and back when that fails."""
+    if not output.is_dir() or output.is_symlink():
+        yield
+        return
+    output.replace(aside)
+    try:
+        yield
+    except OSError:
+        aside.replace(output)
+        raise
+    shutil.rmtree(aside)
+
+
+def size_of(path: Path) -> int:
+    """The bytes in a file, or in all files of a folder."""
+    return sum(one.stat().st_size for one in _files(path) if one.is_file())
+
+
+def _files(path: Path) -> list[Path]:
+    """A file; or all that is in a folder, and the folder."""
+    return [*path.rglob("*"), path] if path.is_dir() else [path]
+
+
+def check_place(output: Path, spec: str, *, folder: bool = False) -> None:
+    """Raise `UsageError` when ``output`` is the input ``spec`` or inside it, or in no folder; when
+    it is a file where a ``folder`` is meant, or the other way round; and when it is a folder that
+    augtool has not made."""
     source = Path(spec)
     if spec and source.exists():
         resolved, inside = source.resolve(), output.absolute().resolve()
         if inside == resolved or resolved in inside.parents:
             raise UsageError(f"{output}: is the input or inside it; choose another --out")
-    if output.is_dir():
+    if output.is_dir() and not folder:
         raise UsageError(f"{output}: is a folder; give a file name such as {output / 'mixed.h5'}")
+    if folder and output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is a file, where a folder is to be; choose another --out")
+    if folder and output.is_dir() and not (output / MANIFEST).is_file() and any(output.iterdir()):
+        raise UsageError(
+            f"{output}: is a folder that augtool has not made; choose another --out, or remove it"
+        )
     _check_folder(output)
 
 
 def check_free(output: Path, overwrite: bool) -> None:
     """Raise `OutputExists` when ``output`` exists and must not be overwritten."""
-    if not overwrite and os.path.lexists(output):
+    empty = output.is_dir() and not any(output.iterdir())
+    if not overwrite and os.path.lexists(output) and not empty:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 

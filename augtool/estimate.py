@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import labels, schema, sinks, worker
+from augtool import labels, sinks, worker
 from augtool.apply import apply
 from augtool.block import Block
 from augtool.errors import BrokenInput
 from augtool.job import Job
+from augtool.orders import check_options, order_of
 from augtool.owners import looked
 from augtool.plan import Plan
 from augtool.run import Skipped, check_output, open_for, plan_of, plan_warnings, workers_of
@@ -50,22 +51,23 @@ def estimate(job: Job) -> Estimate:
     """What `augtool.run` would make of this job. Nothing is written beside the output; raises
     what the run would raise before its first task, save that too little space is a warning."""
     output = Path(job.output)
-    layout = sinks.load(sinks.format_of(output))
+    layout = sinks.load(sinks.format_of(job.output, job.format))
+    check_options(job)
     check_output(job)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_for(job.recipe, job.input, Path(scratch), job.masks)
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
-        fields = schema.fields(plan, source)
-        nbytes = sum(field.row_bytes for field in fields) * plan.total
-        chunk_rows = layout.chunk_rows(fields, plan.total, job.compression)
+        order = order_of(job, plan, source, output)
+        nbytes = sum(field.row_bytes for field in order.fields) * plan.total
+        chunk_rows = layout.chunk_rows(order)
         seconds = row_seconds * plan.total + nbytes / _BYTES_PER_SECOND
         return Estimate(
             rows=plan.total,
             shape=plan.shape,
             nbytes=nbytes,
             source_bytes=source.nbytes,
-            tasks=_tasks(plan, chunk_rows, job.task_blocks or 1),
+            tasks=_tasks(plan, chunk_rows, job.task_blocks or 1, order.shards),
             workers=workers,
             seconds=seconds / max(workers, 1),
             label_mass=_label_mass(source, plan, job.recipe.label_smoothing),
@@ -79,16 +81,31 @@ def estimate(job: Job) -> Estimate:
         )
 
 
-def _tasks(plan: Plan, chunk_rows: int | None, blocks: int) -> int:
+def _tasks(
+    plan: Plan, chunk_rows: int | None, blocks: int, shards: Sequence[tuple[int, int]]
+) -> int:
     """How many tasks `worker.cut` makes, however many there are."""
+    if chunk_rows == 1:
+        return sum(-(-_pieces(plan, *shard) // blocks) for shard in shards)
     if chunk_rows is not None:
-        return -(-plan.total // (max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows))
+        rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
+        return sum(-(-(stop - start) // rows) for start, stop in shards)
     last = plan.passes - 1
     groups = plan.group(last) + 1
     begins_group = last == 0 or plan.group(last - 1) < groups - 1
     rows = plan.total - last * plan.n if begins_group else plan.n  # of the last group's first pass
     begun = sum(plan.bounds(block)[0] < rows for block in range(0, plan.blocks, blocks))
     return (groups - 1) * -(-plan.blocks // blocks) + begun
+
+
+def _pieces(plan: Plan, start: int, stop: int) -> int:
+    """How many pieces of blocks the plan rows start … stop−1 are in."""
+
+    def place(row: int) -> int:
+        number, at = divmod(row, plan.n)
+        return number * plan.blocks + min(at // plan.block_rows, plan.blocks - 1)
+
+    return place(stop - 1) - place(start) + 1
 
 
 def _probed(job: Job, source: Source) -> tuple[Plan, float, int]:

@@ -18,7 +18,8 @@ class Job:
     input
         A path, or ``sample:``.
     output
-        The file to make. Its name says the format: ``mixed.h5``.
+        The file to make, whose name says the format: ``mixed.h5``; or a folder, with ``format``;
+        or ``-`` for stdout.
     recipe
         What the rows are.
     masks
@@ -26,6 +27,19 @@ class Job:
         `Reading.mask_key`.
     workers
         Processes; ``INLINE`` (0) runs in this one; None chooses by the machine and the job.
+    format
+        ``hdf5``, ``tar``, …: the format of a folder or of stdout, or None for that of the name.
+    shards, shard_size
+        How many files of near-equal size a folder has, or how many rows ("10000") or bytes
+        ("512MB") of uncompressed data each; one when neither is given.
+    encode
+        How images are stored where each is a file of its own: ``auto`` (JPEG for sources that are
+        lossy, else PNG, and npy for what is no picture), ``jpg:QUALITY``, ``png``,
+        ``webp:QUALITY`` or ``npy``.
+    labels_as
+        ``dense``: K weights a row; ``sparse``: the sources' classes beside their weights.
+    out_layout
+        ``NHWC`` or ``NCHW``.
     compression
         ``gzip`` or ``gzip:LEVEL`` for HDF5, or None.
     on_error
@@ -40,6 +54,12 @@ class Job:
     output: str
     recipe: Recipe
     masks: str | None = None
+    format: str | None = None
+    shards: int | None = None
+    shard_size: str | None = None
+    encode: str = "auto"
+    labels_as: Literal["dense", "sparse"] = "dense"
+    out_layout: Literal["NHWC", "NCHW"] = "NHWC"
     workers: int | None = None
     compression: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
@@ -51,5 +71,9 @@ class Job:
             raise UsageError(f"workers {self.workers}: must be at least 1, or auto")
         if self.task_blocks is not None and self.task_blocks < 1:
             raise UsageError(f"task_blocks {self.task_blocks}: must be at least 1")
+        if self.shards is not None and self.shards < 1:
+            raise UsageError(f"shards {self.shards}: must be at least 1")
+        if self.shards is not None and self.shard_size is not None:
+            raise UsageError("shards and shard_size both say how many files there are: give one")
         if self.compression and self.recipe.order == "source":
             raise UsageError("order source writes rows out of order, so it cannot be compressed")

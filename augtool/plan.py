@@ -107,6 +107,10 @@ class Plan:
             row = int(shuffle.positions(np.array([row]))[0])
         return min(row // self.block_rows, self.blocks - 1)
 
+    def first_row(self, piece: Piece) -> int:
+        """The place in the plan of a piece's first row."""
+        return piece.number * self.n + self.bounds(piece.block)[0] + piece.low
+
     def rows_of_block(self, number: int, block: int) -> int:
         """How many rows of a block of a pass the output has; ``num`` cuts the last pass short."""
         low, high = self.bounds(block)

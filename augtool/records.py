@@ -10,58 +10,61 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 _POLYNOMIAL = 0xEDB88320
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one task wrote of one block of one pass: rows low … high−1, a CRC-32 per field."""
+    """What one task wrote of one block of one pass: rows low … high−1, of which ``start`` is the
+    first's place in the plan; for each field the CRC-32 of its bytes, and how many they are."""
 
     number: int
     block: int
     low: int
     high: int
-    crcs: Mapping[str, int]
+    start: int
+    crcs: Mapping[str, tuple[int, int]]
 
 
 @dataclass
 class Records:
     """The CRCs of a run, gathered from its tasks' parts in any order."""
 
-    row_bytes: Mapping[str, int]
     parts: list[Part] = field(default_factory=list)
 
     def add(self, parts: Iterable[Part]) -> None:
         """Take in what a task wrote."""
         self.parts.extend(parts)
 
-    def digests(self) -> dict[str, str]:
-        """For each field the sha256 (hex) of its blocks' CRCs, little-endian uint32, in plan
-        order."""
-        ordered = sorted(self.parts, key=lambda part: (part.number, part.block, part.low))
-        return {name: self._digest(name, ordered) for name in self.row_bytes}
-
-    def _digest(self, name: str, ordered: list[Part]) -> str:
-        crcs: list[int] = []
-        block: tuple[int, int] | None = None
-        for part in ordered:
-            crc = part.crcs[name]
-            if (part.number, part.block) == block:
-                crcs[-1] = joined(crcs[-1], crc, (part.high - part.low) * self.row_bytes[name])
-            else:
-                crcs.append(crc)
-            block = (part.number, part.block)
-        return hashlib.sha256(np.array(crcs, "<u4").tobytes()).hexdigest()
+    def digests(self, start: int = 0, stop: int | None = None) -> dict[str, str]:
+        """For each field the sha256 (hex) of its blocks' CRCs, little-endian uint32, in plan order;
+        of the plan's rows start … stop−1."""
+        chosen = [
+            one for one in self.parts if one.start >= start and (stop is None or one.start < stop)
+        ]
+        ordered = sorted(chosen, key=lambda part: (part.number, part.block, part.low))
+        return {name: _digest(name, ordered) for name in ordered[0].crcs} if ordered else {}
 
 
-def crc(values: npt.NDArray[Any], before: int = 0) -> int:
-    """The CRC-32 of an array's bytes in C order, continued from ``before``."""
-    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, before)
+def _digest(name: str, ordered: list[Part]) -> str:
+    crcs: list[int] = []
+    block: tuple[int, int] | None = None
+    for part in ordered:
+        crc, length = part.crcs[name]
+        if (part.number, part.block) == block:
+            crcs[-1] = joined(crcs[-1], crc, length)
+        else:
+            crcs.append(crc)
+        block = (part.number, part.block)
+    return hashlib.sha256(np.array(crcs, "<u4").tobytes()).hexdigest()
+
+
+def crc(data: memoryview | bytes, before: int = 0) -> int:
+    """The CRC-32 of bytes, continued from ``before``."""
+    return zlib.crc32(data, before)
 
 
 def joined(first: int, second: int, second_length: int) -> int:

@@ -15,25 +15,25 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, schema, sinks, worker
+from augtool import kernels, labels, machine, sinks, worker
 from augtool import masks as mask_rules
 from augtool.apply import prepared
 from augtool.block import Ints
-from augtool.books import Books, check_free, check_place, open_books
+from augtool.books import Books, check_free, check_place, open_books, size_of
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.errors import SourceError
 from augtool.job import INLINE, Job
 from augtool.methods._contract import ChannelStatistics
+from augtool.orders import check_options, order_of, shape_of
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe
 from augtool.records import Records
-from augtool.sinks._contract import Sink
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
 from augtool.statistics import channel_statistics
-from augtool.worker import Context, Report, cut
+from augtool.worker import Context, Report, Task, cut
 
 _SMALL_JOB_BYTES = 32 << 20
 _SCAN_ROWS = 256
@@ -93,7 +93,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     when it does, and when it is interrupted, nothing is left beside the output.
     """
     output = Path(job.output)
-    layout = sinks.load(sinks.format_of(output))
+    layout = sinks.load(sinks.format_of(job.output, job.format))
+    check_options(job)
     check_output(job)
     names = kernels_of(job.recipe.steps, by_objects=job.recipe.weight_by != "area")
     if job.workers != INLINE:
@@ -108,20 +109,22 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         engine = stack.enter_context(open_engine(workers))
         skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)
-        fields = schema.fields(plan, source)
-        attributes = schema.attributes(plan, source)
-        laid_out = layout.lay_out(books.unfinished, fields, plan.total, attributes, job.compression)
-        sink = stack.enter_context(closing(laid_out))
-        context = books.keep(Context(source, plan, sink.writer, job.recipe.label_smoothing))
+        order = order_of(job, plan, source, books.unfinished)
+        chunk_rows = layout.chunk_rows(order)
+        if sinks.is_folder(job.output, job.format):
+            books.unfinished.mkdir()
+        sink = stack.enter_context(closing(layout.lay_out(order)))
+        context = books.keep(Context(source, plan, sink.writer, shape_of(job)))
 
-        records = Records({field.name: field.row_bytes for field in fields})
+        records = Records()
         processes: set[int] = set()
         decodes, done, began = 0, 0, time.perf_counter()
         tell = listener or (lambda _progress: None)
         tell(Progress(0, plan.total, workers, 0.0))
-        for report in _reports(job, plan, sink, engine, workers, context):
-            sink.append(report.encoded)
+        tasks = cut(plan, chunk_rows, job.task_blocks or 1, order.shards)
+        for report in _reports(tasks, engine, workers, context):
             records.add(report.parts)
+            sink.append(report.encoded, records.digests)
             processes.add(report.process)
             done, decodes = done + report.rows, decodes + report.decodes
             tell(Progress(done, plan.total, workers, time.perf_counter() - began))
@@ -129,9 +132,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         worker.forget()
         _ = source.pixels  # raises when an array that was read in place has changed meanwhile
 
-        digests = records.digests()
-        sink.finish(digests)
-        nbytes = books.unfinished.stat().st_size
+        sink.finish(records.digests)
+        nbytes = size_of(books.unfinished)
         books.publish(job.overwrite)
     return Summary(
         output=job.output,
@@ -144,14 +146,14 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         skipped=skipped,
         left_out=source.notes.left_out,
         warnings=(*source.notes.warnings, *plan_warnings(source, plan)),
-        digests=digests,
+        digests=records.digests(),
     )
 
 
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
     output = Path(job.output)
-    check_place(output, job.input)
+    check_place(output, job.input, folder=sinks.is_folder(job.output, job.format))
     check_free(output, job.overwrite)
 
 
@@ -235,10 +237,9 @@ def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped,
 
 
 def _reports(
-    job: Job, plan: Plan, sink: Sink, engine: Executor, workers: int, context: Path
+    tasks: Iterable[Task], engine: Executor, workers: int, context: Path
 ) -> Iterator[Report]:
     """What the tasks report, in plan order, with a bounded number of them in flight."""
-    tasks = cut(plan, sink.chunk_rows, job.task_blocks or 1)
     submitted = (engine.submit(worker.render, context, task) for task in tasks)
     return _in_order(submitted, _IN_FLIGHT * max(workers, 1))
 

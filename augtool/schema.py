@@ -17,14 +17,32 @@ import numpy.typing as npt
 from augtool import labels, versions
 from augtool.block import Block
 from augtool.chain import is_chain
+from augtool.errors import UsageError
 from augtool.masks import has_ids
 from augtool.plan import Plan
-from augtool.sources._contract import Source, Target
+from augtool.sources._contract import UNKNOWN, Source, Target
 
 SCHEMA_VERSION = 1
 RECORD = "crc32_sha256"  # the attribute of a field that holds its record
 
 Rows = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The form in which an output has its rows, which changes nothing of what they are.
+
+    sparse
+        ``classes`` (M, S) beside ``weight`` in place of ``labels`` (M, K).
+    nchw
+        Images (M, C, H, W).
+    smoothing
+        The recipe's, for dense labels.
+    """
+
+    sparse: bool = False
+    nchw: bool = False
+    smoothing: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,15 +59,23 @@ class Field:
         return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
-def fields(plan: Plan, source: Source) -> tuple[Field, ...]:
-    """The fields of an output, images first."""
+def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
+    """The fields of an output, images first. Raises `UsageError` for a form that they cannot
+    have."""
     slots = math.prod(link.slots for link in plan.links)
-    result = [Field("images", source.dtype.str, plan.shape)]
+    if shape.nchw and len(plan.shape) != 3:
+        raise UsageError(f"out-layout NCHW: rows of shape {plan.shape} have no axis of channels")
+    size = (plan.shape[2], *plan.shape[:2]) if shape.nchw else plan.shape
+    result = [Field("images", source.dtype.str, size)]
     if has_ids(source.masks):
         assert source.masks is not None
         result.append(Field("masks", source.masks.dtype.str, source.masks.shape))
     for target in source.targets:
-        result.append(Field(_named("labels", target), "<f4", (target.width,)))
+        if shape.sparse:
+            _check_sparse(target, shape.smoothing)
+            result.append(Field(_named("classes", target), "<i4", (slots,)))
+        else:
+            result.append(Field(_named("labels", target), "<f4", (target.width,)))
         if target.has_hard_label:
             result.append(Field(_named("label", target), "<i8", ()))
     result.append(Field("src", "<i8", (slots,)))
@@ -73,20 +99,34 @@ def _plan_fields(plan: Plan) -> Iterator[Field]:
                 yield Field(f"{option.name}_partner", "<i8", (option.slots - 1,))
 
 
-def rows(block: Block, targets: tuple[Target, ...], smoothing: float) -> dict[str, Any]:
+def _check_sparse(target: Target, smoothing: float) -> None:
+    if target.kind != "classes":
+        raise UsageError(
+            f"labels-as sparse: {target.name or 'the labels'} are no single class a source; "
+            "use dense"
+        )
+    if smoothing:
+        raise UsageError("labels-as sparse: smoothed labels have all classes; use dense")
+
+
+def rows(block: Block, targets: tuple[Target, ...], shape: Shape) -> dict[str, Any]:
     """All fields of a block's rows save the images and masks."""
     result: dict[str, npt.NDArray[Any]] = {}
     src = block.src
     for target in targets:
-        soft = labels.mixed(target, src, block.weight, smoothing)
-        result[_named("labels", target)] = soft
+        soft = labels.mixed(target, src, block.weight, shape.smoothing)
+        if shape.sparse:
+            classes = np.where(src < 0, UNKNOWN, target.values[src])
+            result[_named("classes", target)] = classes.astype(np.int32)
+        else:
+            result[_named("labels", target)] = soft
         if target.has_hard_label:
             result[_named("label", target)] = labels.hard(soft)
     area = {} if block.area is None else {"area_weight": block.area}
     return {**result, "src": src, "weight": block.weight, **area, **block.columns}
 
 
-def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
+def attributes(plan: Plan, source: Source, shape: Shape) -> dict[str, str | int]:
     """What describes the whole output: no path, no time, nothing of the machine."""
     names = {
         _named("class_names", target): json.dumps(target.class_names, ensure_ascii=False)
@@ -100,7 +140,7 @@ def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
         **({"targets": json.dumps(several, ensure_ascii=False)} if several else {}),
         **widths,
         **{_named("target", target): target.kind for target in source.targets},
-        "layout": "NHWC"[: len(plan.shape) + 1] if len(plan.shape) in (2, 3) else "N…",
+        "layout": "NCHW" if shape.nchw else _layout(plan.shape),
         "recipe": plan.recipe.as_json(),
         "schema_version": SCHEMA_VERSION,
         "augtool_version": versions.of("augtool"),
@@ -112,3 +152,7 @@ def attributes(plan: Plan, source: Source) -> dict[str, str | int]:
 
 def _named(name: str, target: Target) -> str:
     return f"{name}_{target.name}" if target.name else name
+
+
+def _layout(shape: tuple[int, ...]) -> str:
+    return "NHWC"[: len(shape) + 1] if len(shape) in (2, 3) else "N…"

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import bisect
+import dataclasses
 import itertools
 import math
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from augtool import records, schema
 from augtool.apply import Members, Ready, apply, look_at_maps
-from augtool.block import Block
+from augtool.block import Block, Ints
 from augtool.errors import BrokenInput
 from augtool.masks import has_ids
 from augtool.owners import looked
 from augtool.plan import Piece, Plan, pieces
 from augtool.records import Part
+from augtool.schema import Shape
 from augtool.sinks._contract import Encoded, Writer
 from augtool.sources._contract import Source
 
+Write = Callable[[str, Ints, npt.NDArray[Any]], None]
 _Parts = TypeVar("_Parts", Block, Ready)
 
 _BUFFER_BYTES = 2 << 20  # stays in cache between the kernel, the CRC and the write
@@ -38,7 +43,7 @@ class Context:
     source: Source
     plan: Plan
     writer: Writer
-    smoothing: float
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def render(context_path: Path, task: Task) -> Report:
             decodes += read
             for piece, block in zip(run, blocks, strict=True):
                 crcs = _write_block(context, writer, block, members, masks)
-                parts.append(Part(piece.number, piece.block, piece.low, piece.high, crcs))
+                first = context.plan.first_row(piece)
+                parts.append(Part(piece.number, piece.block, piece.low, piece.high, first, crcs))
         encoded = writer.encoded()
     rows = sum(map(len, task.pieces))
     return Report(os.getpid(), rows, decodes, tuple(parts), encoded)
@@ -101,33 +107,55 @@ def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str
     return broken
 
 
-def cut(plan: Plan, chunk_rows: int | None, blocks: int) -> Iterator[Task]:
-    """The work, cut into tasks in plan order.
+def cut(
+    plan: Plan, chunk_rows: int | None, blocks: int, shards: Iterable[tuple[int, int]] | None = None
+) -> Iterator[Task]:
+    """The work, cut into tasks in plan order; no piece is in two ``shards``, which are ranges of
+    output rows in order.
 
     Where any task may write anywhere, a task is ``blocks`` blocks in all the passes that share
-    their members. Where chunks of rows must be whole, it is a range of output rows of about
-    ``blocks`` blocks, on chunk borders.
+    their members. Where rows must come in order, it is ``blocks`` pieces of blocks, and where
+    chunks of rows must be whole, a range of about so many rows on chunk borders.
     """
+    shards = ((0, plan.total),) if shards is None else shards
     if chunk_rows is None:
-        yield from _cut_across_passes(plan, blocks)
-    else:
-        rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
-        for start in range(0, plan.total, rows):
-            yield Task(tuple(pieces(plan, start, min(start + rows, plan.total))))
+        yield from _cut_across_passes(plan, blocks, sorted(stop for _, stop in shards))
+        return
+    for start, stop in shards:
+        if chunk_rows == 1:
+            in_order = pieces(plan, start, stop)
+            while todo := tuple(itertools.islice(in_order, blocks)):
+                yield Task(todo)
+        else:
+            rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
+            for first in range(start, stop, rows):
+                yield Task(tuple(pieces(plan, first, min(first + rows, stop))))
 
 
-def _cut_across_passes(plan: Plan, blocks: int) -> Iterator[Task]:
+def _cut_across_passes(plan: Plan, blocks: int, borders: Sequence[int]) -> Iterator[Task]:
     for _, passes in itertools.groupby(range(plan.passes), plan.group):
         numbers = list(passes)
         for first in range(0, plan.blocks, blocks):
             todo = [
-                Piece(number, block, 0, rows)
+                part
                 for block in range(first, min(first + blocks, plan.blocks))
                 for number in numbers
                 if (rows := plan.rows_of_block(number, block)) > 0
+                for part in _split(plan, Piece(number, block, 0, rows), borders)
             ]
             if todo:
                 yield Task(tuple(todo))
+
+
+def _split(plan: Plan, piece: Piece, borders: Sequence[int]) -> Iterator[Piece]:
+    """A piece in as many parts as shards it is in."""
+    first, low = plan.first_row(piece), piece.low
+    for border in borders[bisect.bisect_right(borders, first) :]:
+        high = min(piece.high, border - first + piece.low)
+        yield dataclasses.replace(piece, low=low, high=high)
+        low = high
+        if low == piece.high:
+            return
 
 
 def ready() -> None:
@@ -188,34 +216,40 @@ def masks_of(source: Source, block: Block) -> Members | None:
 
 def _write_block(
     context: Context, writer: Writer, block: Block, members: Members, masks: Members | None
-) -> dict[str, int]:
-    """Apply, write, and return the CRC-32 of each field."""
+) -> dict[str, tuple[int, int]]:
+    """Apply, write, and return the CRC-32 and the length of each field's bytes."""
     plan, source = context.plan, context.source
-    by_masks = plan.recipe.weight_by != "area"
-    ready = looked(block, members, masks if by_masks else None)
-    crcs = {"images": _write_pixels(writer, "images", ready, members)}
+    ready = looked(block, members, masks if plan.recipe.weight_by != "area" else None)
+    crcs: dict[str, tuple[int, int]] = {}
+
+    def write(name: str, rows: Ints, values: npt.NDArray[Any]) -> None:
+        crc, length = crcs.get(name, (0, 0))
+        for data in writer.write(name, rows, values):
+            crc, length = records.crc(data, crc), length + len(data)
+        crcs[name] = crc, length
+
+    _write_pixels("images", ready, members, write, context.shape.nchw)
     if masks is not None and has_ids(source.masks):
         maps = look_at_maps(ready.block, masks, plan.recipe.mask_fill)
-        crcs["masks"] = _write_pixels(writer, "masks", maps, masks)
+        _write_pixels("masks", maps, masks, write)
     step = max(1, _LABEL_BYTES // sum((8 * target.width for target in source.targets), 8))
     for part in _slices(ready.block, step):
-        for name, values in schema.rows(part, source.targets, context.smoothing).items():
-            writer.write(name, part.out, values)
-            crcs[name] = records.crc(values, crcs.get(name, 0))
+        for name, values in schema.rows(part, source.targets, context.shape).items():
+            write(name, part.out, values)
     return crcs
 
 
-def _write_pixels(writer: Writer, name: str, ready: Ready, members: Members) -> int:
-    """Make a block's rows, a buffer at a time, write them, and return their CRC-32."""
-    shape, dtype, crc = members.pixels.shape[1:], members.pixels.dtype, 0
+def _write_pixels(
+    name: str, ready: Ready, members: Members, write: Write, channels_first: bool = False
+) -> None:
+    """Make a block's rows and write them, a buffer at a time."""
+    shape, dtype = members.pixels.shape[1:], members.pixels.dtype
     step = max(1, _BUFFER_BYTES // max(1, math.prod(shape) * dtype.itemsize))
     buffer = np.empty((min(step, len(ready)), *shape), dtype)
     for part in _slices(ready, step):
         out = buffer[: len(part)]
         apply(part, out)
-        writer.write(name, part.block.out, out)
-        crc = records.crc(out, crc)
-    return crc
+        write(name, part.block.out, np.moveaxis(out, -1, 1) if channels_first else out)
 
 
 def _slices(rows: _Parts, step: int) -> Iterator[_Parts]:

@@ -9,21 +9,50 @@ from augtool import _modules
 from augtool.errors import UsageError
 from augtool.sinks._contract import Format
 
+STDOUT = "-"
+
+
+def names() -> tuple[str, ...]:
+    """The names of all formats, sorted."""
+    return _modules.names("sinks")
+
 
 def load(name: str) -> Format:
-    """The output format of this name."""
-    return cast(Format, _modules.load("sinks", name))
+    """The output format of this name, or of an ending of file names, such as h5."""
+    known = _suffixes().get(f".{name}", name)
+    return cast(Format, _modules.load("sinks", known))
 
 
-def format_of(output: Path) -> str:
-    """The format that the name of an output means. Raises `UsageError` when it means none."""
-    suffixes = {}
-    for name, module in _modules.working("sinks"):
-        for suffix in cast(Format, module).SUFFIXES:
-            suffixes[suffix] = name
-    found = suffixes.get(output.suffix.lower())
-    if found is None:
+def format_of(output: str, name: str | None = None) -> str:
+    """The format of an output, as it is named or as ``name`` says.
+
+    Raises `UsageError` when nothing says it.
+    """
+    suffixes = _suffixes()
+    if name is not None:
+        load(name)
+        return suffixes.get(f".{name}", name)
+    found = suffixes.get(Path(output).suffix.lower())
+    if found is not None:
+        return found
+    if output == STDOUT or not Path(output).suffix:
+        folders = ", ".join(one for one in names() if load(one).FOLDER)
         raise UsageError(
-            f"{output}: the name does not say which format; end it in {', '.join(suffixes)}"
+            f"{output}: say which --format: {folders}; "
+            f"or name a file that ends in {', '.join(suffixes)}"
         )
-    return found
+    raise UsageError(
+        f"{output}: the name does not say which format; end it in {', '.join(suffixes)}"
+    )
+
+
+def is_folder(output: str, name: str | None = None) -> bool:
+    """Whether an output is a folder of files, and not one file or stdout."""
+    if output == STDOUT:
+        return False
+    return Path(output).suffix.lower() not in load(format_of(output, name)).SUFFIXES
+
+
+def _suffixes() -> dict[str, str]:
+    modules = _modules.working("sinks")
+    return {suffix: name for name, one in modules for suffix in cast(Format, one).SUFFIXES}

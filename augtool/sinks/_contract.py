@@ -1,14 +1,15 @@
 """What a sink is: an output format.
 
-A sink is one module in this folder. It offers ``SUFFIXES`` (names of ``--out`` that mean this
-format), ``lay_out`` and, through the `Sink` it returns, the three moments of an output: what a task
-may write (`chunk_rows`), how a worker writes it (`writer`), and how the parent completes it
-(`finish`). The books give the finished file its name.
+A sink is one module in this folder. It offers what `Format` has and, through the `Sink` that its
+``lay_out`` returns, the moments of an output: how a worker writes (`writer`), what the parent
+appends (`append`), and how it is completed (`finish`). The books give the finished file or folder
+its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +19,54 @@ import numpy.typing as npt
 
 from augtool.schema import Field
 
+Buffer = memoryview | bytes
+
+
+Digests = Callable[[int, int], Mapping[str, str]]
+"""For each field the digest of the output rows start … stop−1."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An output that is asked for.
+
+    path
+        Where it is made, under a temporary name: a file, or a folder that is there and empty.
+    fields
+        What a row has, images first.
+    borders
+        The output rows at which shards begin, from 0, and the end: one more than shards.
+    attributes
+        What describes the whole.
+    compression
+        ``gzip`` or ``gzip:LEVEL``, or None.
+    encode
+        How images are stored where each is a file of its own: ``jpg:95``, ``png``, ``webp``,
+        ``npy``.
+    """
+
+    path: Path
+    fields: tuple[Field, ...]
+    borders: tuple[int, ...]
+    attributes: Mapping[str, str | int]
+    compression: str | None = None
+    encode: str = "png"
+
+    @property
+    def rows(self) -> int:
+        """M, the output rows."""
+        return self.borders[-1]
+
+    @property
+    def shards(self) -> tuple[tuple[int, int], ...]:
+        """The first row of each shard, and the one after its last."""
+        return tuple(itertools.pairwise(self.borders))
+
 
 @dataclass(frozen=True)
 class Encoded:
-    """One encoded piece of a field for the parent to append: the chunk that begins at ``row``."""
+    """What a worker encoded for the parent to append, from output row ``row`` on; ``field`` says
+    what it is part of, where that matters."""
 
     field: str
     row: int
@@ -40,8 +85,13 @@ class Writer(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
-    def write(self, field: str, rows: npt.NDArray[Any], values: npt.NDArray[Any]) -> None:
-        """Write ``values`` (m, …) of a field at the output rows ``rows`` (m,) int64.
+    def write(
+        self, field: str, rows: npt.NDArray[Any], values: npt.NDArray[Any]
+    ) -> Sequence[Buffer]:
+        """Write ``values`` (m, …) of a field at the output rows ``rows`` (m,) int64, which are all
+        of one shard. The images of a block come first, a few rows at a time, then the other
+        fields, each whole. Returns the bytes that stand for them in the output, in the order of
+        the rows.
 
         Raises `OutputError` when the system refuses.
         """
@@ -56,48 +106,43 @@ class Sink(Protocol):
     """An output under construction, in the parent."""
 
     @property
-    def chunk_rows(self) -> int | None:
-        """Tasks must begin at multiples of this many output rows and come back in order; None
-        when any task may write anywhere at any time."""
-        ...
-
-    @property
     def writer(self) -> Writer: ...
 
-    def append(self, pieces: Sequence[Encoded]) -> None:
-        """Append what a worker encoded. Called in plan order."""
+    def append(self, pieces: Sequence[Encoded], digests: Digests) -> None:
+        """Append what a worker encoded. Called in plan order; ``digests`` knows all rows up to the
+        end of these pieces."""
         ...
 
-    def finish(self, digests: Mapping[str, str]) -> None:
-        """Complete the file under its temporary name, with a digest for each field."""
+    def finish(self, digests: Digests) -> None:
+        """Complete the output under its temporary name."""
         ...
 
     def close(self) -> None:
-        """Let go of the file, finished or not."""
+        """Let go of all files, finished or not."""
         ...
 
 
 class Format(Protocol):
-    """The module of a sink."""
+    """The module of a sink.
+
+    ``SUFFIXES``: the endings of names that mean it; empty where an output is always a folder.
+    ``FOLDER``: whether an output can be a folder of files, named by ``--format``.
+    ``OPTIONS``: which of ``shards``, ``compression``, ``encode``, ``sparse`` (labels), ``nchw``
+    (images), ``stdout`` and ``order`` (rows written out of order) it has.
+    """
 
     SUFFIXES: tuple[str, ...]
+    FOLDER: bool
+    OPTIONS: frozenset[str]
 
-    def chunk_rows(
-        self, fields: tuple[Field, ...], rows: int, compression: str | None
-    ) -> int | None:
-        """What the `Sink` of such an output says, before there is one. Raises `UsageError` for a
-        compression that the format does not have."""
+    def chunk_rows(self, order: Order) -> int | None:
+        """Tasks must begin at multiples of this many rows from the first of a shard, and come back
+        in order; None when any task may write anywhere at any time. Raises `UsageError` for a
+        compression or an encoding that the format does not have."""
         ...
 
-    def lay_out(
-        self,
-        path: Path,
-        fields: tuple[Field, ...],
-        rows: int,
-        attributes: Mapping[str, str | int],
-        compression: str | None,
-    ) -> Sink:
-        """Lay the output out at ``path`` (a temporary name) for ``rows`` rows.
+    def lay_out(self, order: Order) -> Sink:
+        """Lay the output out.
 
         Raises `OutputError` when there is no room for it, with the bytes needed and free.
         """

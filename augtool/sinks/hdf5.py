@@ -1,4 +1,4 @@
-"""One HDF5 file that many processes fill at once.
+"""One HDF5 file, or shards of one, that many processes fill at once.
 
 Contiguous: the file is laid out with its space allocated, then closed; workers write their rows
 with ``pwrite`` at each data set's offset. Compressed: ``images`` and ``labels`` are chunked,
@@ -7,10 +7,8 @@ workers deflate whole chunks and the parent appends them in plan order.
 
 from __future__ import annotations
 
-import itertools
-import os
+import bisect
 import re
-import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,129 +19,172 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.errors import OutputError, UsageError
+from augtool.errors import UsageError
 from augtool.schema import RECORD, Field
 from augtool.sinks import _writeback
-from augtool.sinks._contract import Encoded
+from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Writer
+from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
+FOLDER = True
+OPTIONS = frozenset({"shards", "compression", "sparse", "nchw", "order"})
 _CHUNK_BYTES = 256 << 10
 _NO_RECORD = np.bytes_("0" * 64)
 
 
-def chunk_rows(fields: tuple[Field, ...], rows: int, compression: str | None) -> int | None:
+def chunk_rows(order: Order) -> int | None:
     """Rows of a chunk of ``images`` and ``labels``: a power of two, about 256 KiB of pixels, small
     enough for random reads; None without compression."""
-    if compression is None:
+    if order.compression is None:
         return None
-    _gzip_level(compression)
-    fitting = _CHUNK_BYTES // fields[0].row_bytes
+    _gzip_level(order.compression)
+    fitting = _CHUNK_BYTES // order.fields[0].row_bytes
+    rows = min(stop - start for start, stop in order.shards)
     return min(1 << max(fitting.bit_length() - 1, 0), rows)
 
 
-def lay_out(
-    path: Path,
-    fields: tuple[Field, ...],
-    rows: int,
-    attributes: Mapping[str, str | int],
-    compression: str | None,
-) -> Hdf5Sink:
-    """A file at ``path`` with every data set and attribute in place, and its space reserved.
+def lay_out(order: Order) -> Hdf5Sink:
+    """The file, or the shards, with every data set and attribute in place and all space reserved.
 
     ``compression`` is ``gzip`` or ``gzip:LEVEL`` (0…9, default 4), or None. Raises `OutputError`
     when the space is not there, `UsageError` for another compression.
     """
+    level = None if order.compression is None else _gzip_level(order.compression)
+    chunked = [one for one in order.fields if level is not None and _is_compressed(one)]
+    placed = [one for one in order.fields if one not in chunked]
+    check_space(order.path, sum(one.row_bytes for one in placed) * order.rows)
+    in_chunk = chunk_rows(order) or 0
+    places: dict[str, list[Place]] = {one.name: [] for one in placed}
+    files = _files(order)
+    for file in files:
+        offsets = _lay_out_file(order, file, in_chunk, level, chunked)
+        for one in placed:
+            place = Place(file.start, file.stop, file.path, offsets[one.name], one.row_bytes)
+            places[one.name].append(place)
+    placed_writer = PlacedWriter({name: tuple(each) for name, each in places.items()})
+    row_bytes = {one.name: one.row_bytes for one in chunked}
+    writer = (
+        Hdf5Writer(placed_writer, row_bytes, in_chunk, level or 0) if chunked else placed_writer
+    )
+    return Hdf5Sink(files, writer)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of the output, with the rows start … stop−1."""
+
+    path: Path
+    start: int
+    stop: int
+
+
+def _files(order: Order) -> tuple[_File, ...]:
+    if not order.path.is_dir():
+        return (_File(order.path, 0, order.rows),)
+    count = len(order.shards)
+    return tuple(
+        _File(order.path / f"train-{number:05}-of-{count:05}.h5", start, stop)
+        for number, (start, stop) in enumerate(order.shards)
+    )
+
+
+def _lay_out_file(
+    order: Order, part: _File, in_chunk: int, level: int | None, chunked: Sequence[Field]
+) -> dict[str, int]:
+    """Make one file; returns the byte at which each field that is not chunked begins."""
     import h5py
 
-    level = None if compression is None else _gzip_level(compression)
-    chunked = [one for one in fields if level is not None and _is_compressed(one)]
-    needed = sum(one.row_bytes for one in fields if one not in chunked) * rows
-    _check_space(path, needed)
-    in_chunk = chunk_rows(fields, rows, compression)
     try:
-        with h5py.File(path, "w") as file:
-            for one in fields:
-                _create(file, one, rows, in_chunk or 0, level if one in chunked else None)
-            for name, value in attributes.items():
+        with h5py.File(part.path, "w") as file:
+            for one in order.fields:
+                _create(
+                    file, one, part.stop - part.start, in_chunk, level if one in chunked else None
+                )
+            for name, value in order.attributes.items():
                 file.attrs[name] = value
             offsets = {
-                one.name: file[one.name].id.get_offset() for one in fields if one not in chunked
+                one.name: file[one.name].id.get_offset()
+                for one in order.fields
+                if one not in chunked
             }
-        _reserve(path)
-        append_to = h5py.File(path, "r+") if chunked else None
+        reserve(part.path)
     except OSError as error:
-        raise _refused(path, error) from error
-    writer = Hdf5Writer(
-        path,
-        rows,
-        offsets=offsets,
-        row_bytes={one.name: one.row_bytes for one in fields},
-        chunk_rows=in_chunk or 0,
-        level=level or 0,
-    )
-    return Hdf5Sink(path, writer, in_chunk, append_to)
+        raise refused(part.path, error) from error
+    return offsets
 
 
 @dataclass
 class Hdf5Sink:
-    """The file under construction."""
+    """The files under construction."""
 
-    path: Path
-    writer: Hdf5Writer
-    chunk_rows: int | None
-    file: Any = None
+    files: tuple[_File, ...]
+    writer: Writer
+    _open: Any = None
+    _number: int = -1  # of the file that is open
 
-    def append(self, pieces: Sequence[Encoded]) -> None:
+    def append(self, pieces: Sequence[Encoded], _digests: Digests) -> None:
         """Append deflated chunks, in plan order; what workers wrote themselves goes to the disk."""
-        try:
-            if self.file is None:
-                _writeback.begin(self.path)
-            for piece in pieces:
-                data_set = self.file[piece.field]
-                at = (piece.row, *(0,) * (data_set.ndim - 1))
+        if not pieces and len(self.files) == 1:
+            _writeback.begin(self.files[0].path)
+        for piece in pieces:
+            part = self._file_of(piece.row)
+            try:
+                data_set = self._open[piece.field]
+                at = (piece.row - part.start, *(0,) * (data_set.ndim - 1))
                 data_set.id.write_direct_chunk(at, piece.data)
-        except OSError as error:
-            raise _refused(self.path, error) from error
+            except OSError as error:
+                raise refused(part.path, error) from error
 
-    def finish(self, digests: Mapping[str, str]) -> None:
+    def _file_of(self, row: int) -> _File:
+        """The file that a row is in, which is held open."""
+        import h5py
+
+        number = bisect.bisect_right(self.files, row, key=lambda part: part.start) - 1
+        if number != self._number:
+            self.close()
+            try:
+                self._open, self._number = h5py.File(self.files[number].path, "r+"), number
+            except OSError as error:
+                raise refused(self.files[number].path, error) from error
+        return self.files[number]
+
+    def finish(self, digests: Digests) -> None:
         """Replace the placeholders of the records."""
         import h5py
 
-        try:
-            self.close()
-            with h5py.File(self.path, "r+") as file:
-                for name, digest in digests.items():
-                    file[name].attrs.modify(RECORD, np.bytes_(digest))
-        except OSError as error:
-            raise _refused(self.path, error) from error
+        for part in self.files:
+            try:
+                self.close()
+                with h5py.File(part.path, "r+") as file:
+                    for name, digest in digests(part.start, part.stop).items():
+                        file[name].attrs.modify(RECORD, np.bytes_(digest))
+            except OSError as error:
+                raise refused(part.path, error) from error
 
     def close(self) -> None:
-        """Close the file, if it was held open."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
+        """Close the file that is held open, if any."""
+        if self._open is not None:
+            self._open.close()
+            self._open, self._number = None, -1
 
 
 @dataclass
 class Hdf5Writer:
-    """Writes rows at byte offsets, or deflates them into chunks.
+    """Deflates rows into chunks, which must come in order from the beginning of one; what has a
+    place is written there.
 
-    ``offsets`` has the contiguous fields; every other field is chunked, and its rows must come in
-    order, from the beginning of a chunk.
+    ``row_bytes`` has the fields that are chunked.
     """
 
-    path: Path
-    rows: int
-    offsets: Mapping[str, int]
+    placed: PlacedWriter
     row_bytes: Mapping[str, int]
     chunk_rows: int
     level: int
-    _handle: int = -1
     _open: dict[str, _Chunk] = field(default_factory=dict)
     _done: list[Encoded] = field(default_factory=list)
 
     def __enter__(self) -> Hdf5Writer:
-        self._handle = os.open(self.path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        self.placed.__enter__()
         return self
 
     def __exit__(
@@ -152,44 +193,36 @@ class Hdf5Writer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        os.close(self._handle)
+        self.placed.__exit__(kind, error, traceback)
 
-    def write(self, field: str, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
-        """Write ``values`` at output rows ``rows``; each run of adjacent rows is one write."""
-        offset = self.offsets.get(field)
-        if offset is None:
-            self._encode(field, rows, values)
-            return
-        if rows.min() < 0 or rows.max() >= self.rows:  # beyond lies another field
-            raise IndexError(f"rows {rows.min()}…{rows.max()} of {self.rows}")
-        data = _bytes_of(values)
-        step = self.row_bytes[field]
-        edges = np.flatnonzero(np.diff(rows) != 1) + 1
-        starts = [0, *edges.tolist(), len(rows)]
-        try:
-            for start, stop in itertools.pairwise(starts):
-                _write_all(
-                    self._handle, data[start * step : stop * step], offset + int(rows[start]) * step
-                )
-        except OSError as error:
-            raise _refused(self.path, error) from error
+    def write(
+        self, field: str, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]
+    ) -> Sequence[Buffer]:
+        """Write or deflate ``values`` of output rows ``rows``."""
+        if field not in self.row_bytes:
+            return self.placed.write(field, rows, values)
+        data = bytes_of(values)
+        self._encode(field, rows, data)
+        return (data,)
 
     def encoded(self) -> Sequence[Encoded]:
         """The deflated chunks since the last call, by row, so that their order in the file does not
         depend on tasks; one that is not full is padded with zeros, as HDF5 does at the end."""
-        for name, chunk in self._open.items():
-            if chunk.filled:
-                self._finish(name, chunk)
+        for name in list(self._open):
+            self._finish(name)
         done = sorted(self._done, key=lambda piece: (piece.row, piece.field))
-        self._done, self._open = [], {}
+        self._done = []
         return done
 
-    def _encode(self, field: str, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
-        step, data, at = self.row_bytes[field], _bytes_of(values), 0
+    def _encode(self, field: str, rows: npt.NDArray[np.int64], data: memoryview) -> None:
+        step, at = self.row_bytes[field], 0
         while at < len(rows):
-            chunk = self._open.get(field)
-            if chunk is None:
-                chunk = self._open[field] = _Chunk(int(rows[at]), bytearray(self.chunk_rows * step))
+            row = int(rows[at])
+            if field in self._open and self._open[field].end != row:  # a shard ended in between
+                self._finish(field)
+            if field not in self._open:
+                self._open[field] = _Chunk(row, bytearray(self.chunk_rows * step))
+            chunk = self._open[field]
             take = min(self.chunk_rows - chunk.filled, len(rows) - at)
             chunk.data[chunk.filled * step : (chunk.filled + take) * step] = data[
                 at * step : (at + take) * step
@@ -197,10 +230,10 @@ class Hdf5Writer:
             chunk.filled += take
             at += take
             if chunk.filled == self.chunk_rows:
-                self._finish(field, chunk)
-                del self._open[field]
+                self._finish(field)
 
-    def _finish(self, name: str, chunk: _Chunk) -> None:
+    def _finish(self, name: str) -> None:
+        chunk = self._open.pop(name)
         self._done.append(Encoded(name, chunk.row, zlib.compress(chunk.data, self.level)))
 
 
@@ -211,6 +244,11 @@ class _Chunk:
     row: int
     data: bytearray
     filled: int = 0
+
+    @property
+    def end(self) -> int:
+        """The output row after its last."""
+        return self.row + self.filled
 
 
 def _create(file: Any, one: Field, rows: int, chunk_rows: int, level: int | None) -> None:
@@ -245,50 +283,3 @@ def _gzip_level(compression: str) -> int:
     if match is None:
         raise UsageError(f"compression {compression!r}: use gzip or gzip:LEVEL, LEVEL in 0…9")
     return int(match[1] or 4)
-
-
-def _check_space(path: Path, needed: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise _no_room(path, needed, free)
-
-
-def _reserve(path: Path) -> None:
-    """Have the file system set the bytes aside, where it can, so that no write runs out later."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    handle = os.open(path, os.O_RDWR)
-    try:
-        size = os.fstat(handle).st_size
-        if size:
-            os.posix_fallocate(handle, 0, size)
-    finally:
-        os.close(handle)
-
-
-def _no_room(path: Path, needed: int, free: int) -> OutputError:
-    return OutputError(
-        f"{path.parent.parent.resolve()}: the output needs {needed:,} bytes and {free:,} are free; "
-        "free some space or choose another --out"
-    )
-
-
-def _refused(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{path.parent.parent.resolve()}: writing the output failed ({error.strerror or error}); "
-        "free some space or choose another --out"
-    )
-
-
-def _write_all(handle: int, data: memoryview, offset: int) -> None:
-    while data:
-        if hasattr(os, "pwrite"):
-            written = os.pwrite(handle, data, offset)
-        else:
-            os.lseek(handle, offset, os.SEEK_SET)
-            written = os.write(handle, data)
-        data, offset = data[written:], offset + written
-
-
-def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
-    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

@@ -12,6 +12,7 @@ import pytest
 from augtool.errors import OutputError, UsageError
 from augtool.schema import Field
 from augtool.sinks import format_of
+from augtool.sinks._contract import Order
 from augtool.sinks.hdf5 import lay_out
 
 FIELDS = (
@@ -22,20 +23,28 @@ FIELDS = (
 )
 
 
+def order(path: Path, rows: int, attributes: dict[str, object], compression: str | None) -> Order:
+    return Order(path, FIELDS, (0, rows), attributes, compression)  # type: ignore[arg-type]
+
+
 def values(rows: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {one.name: rng.integers(0, 100, (rows, *one.shape)).astype(one.dtype) for one in FIELDS}
 
 
+def no_digests(_start: int, _stop: int) -> dict[str, str]:
+    return {}
+
+
 def written(path: Path, compression: str | None, rows: int, ranges: list[tuple[int, int]]) -> None:
-    sink = lay_out(path, FIELDS, rows, {"recipe": "{}", "num_classes": 5}, compression)
+    sink = lay_out(order(path, rows, {"recipe": "{}", "num_classes": 5}, compression))
     data = values(rows)
     for start, stop in ranges:
         with sink.writer as writer:
             for one in FIELDS:
                 writer.write(one.name, np.arange(start, stop), data[one.name][start:stop])
-            sink.append(writer.encoded())
-    sink.finish({one.name: "a" * 64 for one in FIELDS})
+            sink.append(writer.encoded(), no_digests)
+    sink.finish(lambda _start, _stop: {one.name: "a" * 64 for one in FIELDS})
 
 
 @pytest.mark.parametrize("compression", [None, "gzip", "gzip:9", "gzip:0"])
@@ -57,12 +66,12 @@ def test_h5py_reads_back_what_was_written(
 
 
 def test_rows_may_be_written_anywhere_in_any_order(tmp_path: Path) -> None:
-    sink = lay_out(tmp_path / "o.h5", FIELDS, 50, {}, None)
-    data, order = values(50), np.random.default_rng(1).permutation(50)
+    sink = lay_out(order(tmp_path / "o.h5", 50, {}, None))
+    data, mixed = values(50), np.random.default_rng(1).permutation(50)
     with sink.writer as writer:
         for one in FIELDS:
-            writer.write(one.name, order, data[one.name][order])
-    sink.finish({})
+            writer.write(one.name, mixed, data[one.name][mixed])
+    sink.finish(no_digests)
     with h5py.File(tmp_path / "o.h5") as file:
         assert all(np.array_equal(file[one.name], data[one.name]) for one in FIELDS)
 
@@ -77,14 +86,14 @@ def test_two_files_of_the_same_rows_have_the_same_bytes(
 
 
 def test_the_space_is_reserved_when_the_file_is_laid_out(tmp_path: Path) -> None:
-    lay_out(tmp_path / "o.h5", FIELDS, 1000, {}, None).close()
+    lay_out(order(tmp_path / "o.h5", 1000, {}, None)).close()
     reserved = (tmp_path / "o.h5").stat().st_blocks * 512
     assert reserved >= 1000 * sum(one.row_bytes for one in FIELDS)
 
 
 def test_long_class_names_fit(tmp_path: Path) -> None:
     names = "[" + ",".join(f'"{i:0100}"' for i in range(2000)) + "]"
-    lay_out(tmp_path / "o.h5", FIELDS, 3, {"class_names": names}, None).close()
+    lay_out(order(tmp_path / "o.h5", 3, {"class_names": names}, None)).close()
     with h5py.File(tmp_path / "o.h5") as file:
         assert file.attrs["class_names"] == names
 
@@ -92,18 +101,44 @@ def test_long_class_names_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compression", ["lzf", "gzip:10", "gzip:", "zstd"])
 def test_other_compressions_are_refused(tmp_path: Path, compression: str) -> None:
     with pytest.raises(UsageError, match="gzip"):
-        lay_out(tmp_path / "o.h5", FIELDS, 3, {}, compression)
+        lay_out(order(tmp_path / "o.h5", 3, {}, compression))
 
 
 def test_a_write_that_the_system_refuses_is_an_output_error(tmp_path: Path) -> None:
-    sink = lay_out(tmp_path / "o.h5", FIELDS, 3, {}, None)
+    sink = lay_out(order(tmp_path / "o.h5", 3, {}, None))
     with pytest.raises(OutputError, match="writing the output failed"), sink.writer as writer:
-        os.close(writer._handle)  # type: ignore[attr-defined]
-        writer._handle = os.open(os.devnull, os.O_RDONLY)  # type: ignore[attr-defined]
+        unwritable = os.open(os.devnull, os.O_RDONLY)
+        writer._handles[tmp_path / "o.h5"] = unwritable  # type: ignore[attr-defined]
         writer.write("label", np.arange(3), np.arange(3))
 
 
 def test_the_name_of_an_output_says_its_format() -> None:
-    assert format_of(Path("mixed.H5")) == format_of(Path("a.hdf5")) == "hdf5"
+    assert format_of("mixed.H5") == format_of("a.hdf5") == format_of("out", "h5") == "hdf5"
     with pytest.raises(UsageError, match=r"\.h5"):
-        format_of(Path("mixed.xyz"))
+        format_of("mixed.xyz")
+
+
+def test_a_folder_without_a_format_lists_the_formats() -> None:
+    with pytest.raises(UsageError, match="say which --format: .*hdf5"):
+        format_of("out")
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_shards_hold_the_rows_in_order(tmp_path: Path, compression: str | None) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    sink = lay_out(Order(folder, FIELDS, (0, 33, 67, 100), {"recipe": "{}"}, compression))
+    data = values(100)
+    for start, stop in [(0, 32), (32, 33), (33, 65), (65, 67), (67, 99), (99, 100)]:
+        with sink.writer as writer:
+            for one in FIELDS:
+                writer.write(one.name, np.arange(start, stop), data[one.name][start:stop])
+            sink.append(writer.encoded(), no_digests)
+    sink.finish(lambda start, _stop: {one.name: f"{start:064}" for one in FIELDS})
+    names = [f"train-0000{number}-of-00003.h5" for number in range(3)]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for name, (start, stop) in zip(names, [(0, 33), (33, 67), (67, 100)], strict=True):
+        with h5py.File(folder / name) as file:
+            for one in FIELDS:
+                assert np.array_equal(file[one.name], data[one.name][start:stop])
+                assert file[one.name].attrs["crc32_sha256"] == f"{start:064}".encode()
