@@ -11,6 +11,7 @@ import os
 import pickle
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,15 @@ def open_books(output: Path) -> Iterator[Books]:
             raise
         finally:
             _remove(folder)
+
+
+@contextlib.contextmanager
+def open_notes() -> Iterator[Books]:
+    """Books for a run that writes to stdout: a folder of the system's for temporary things."""
+    with tempfile.TemporaryDirectory(prefix="augtool-") as folder:
+        books = Books(Path(folder), Path("-"))
+        books.scratch.mkdir()
+        yield books
 
 
 @contextlib.contextmanager

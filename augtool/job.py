@@ -25,6 +25,13 @@ class Job:
     masks
         A folder of label images beside a folder of images; arrays have theirs inside, see
         `Reading.mask_key`.
+    copy
+        On stdout: make the rows of this copy alone, from 0, as they are in a longer run.
+    endless
+        On stdout: make copy after copy until the reader goes away.
+    task_index, num_tasks
+        On stdout: make share ``task_index``, from 0, of ``num_tasks`` near-equal ranges of blocks
+        in every copy.
     workers
         Processes; ``INLINE`` (0) runs in this one; None chooses by the machine and the job.
     format
@@ -60,6 +67,10 @@ class Job:
     encode: str = "auto"
     labels_as: Literal["dense", "sparse"] = "dense"
     out_layout: Literal["NHWC", "NCHW"] = "NHWC"
+    copy: int | None = None
+    endless: bool = False
+    task_index: int = 0
+    num_tasks: int = 1
     workers: int | None = None
     compression: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
@@ -75,5 +86,28 @@ class Job:
             raise UsageError(f"shards {self.shards}: must be at least 1")
         if self.shards is not None and self.shard_size is not None:
             raise UsageError("shards and shard_size both say how many files there are: give one")
+        if self.copy is not None and self.copy < 0:
+            raise UsageError(f"copy {self.copy}: copies count from 0")
+        if not 0 <= self.task_index < self.num_tasks:
+            raise UsageError(
+                f"task_index {self.task_index}: must be in 0…{self.num_tasks - 1}, "
+                "one less than num_tasks"
+            )
+        self._check_stream()
         if self.compression and self.recipe.order == "source":
             raise UsageError("order source writes rows out of order, so it cannot be compressed")
+
+    def _check_stream(self) -> None:
+        """Raise `UsageError` for parts of a run that only a stream can be, and contradictions."""
+        parts = {
+            "copy": self.copy is not None,
+            "copies inf": self.endless,
+            "num_tasks": self.num_tasks > 1,
+        }
+        for name, given in parts.items():
+            if given and self.output != "-":
+                raise UsageError(f"{name}: is for a stream; use it with --out -")
+            if given and self.recipe.num is not None:
+                raise UsageError(f"{name} and num both say which rows are made: give one")
+        if self.copy is not None and self.endless:
+            raise UsageError("copy makes one copy, copies inf all of them: give one")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from augtool import schema, sinks
@@ -13,6 +15,7 @@ from augtool.schema import Field, Shape
 from augtool.sinks._contract import Order
 from augtool.sources._contract import Source
 
+_ENDLESS = 1 << 62  # rows of a stream of which nobody says the end
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {f"{letter}i": 1 << (10 * (place + 1)) for place, letter in enumerate("kmgt")}
 _ENCODINGS = r"auto|png|npy|(jpg|webp)(:([1-9][0-9]?|100))?"
@@ -32,16 +35,48 @@ def order_of(job: Job, plan: Plan, source: Source, path: Path) -> Order:
 
     Raises `UsageError` for options that the format does not have, and for more shards than rows.
     """
-    shape = shape_of(job)
+    shape, to_stdout = shape_of(job), job.output == sinks.STDOUT
     fields = schema.fields(plan, source, shape)
+    is_part = job.endless or job.copy is not None or job.num_tasks > 1
     return Order(
-        path=path,
+        path=Path(sinks.STDOUT) if to_stdout else path,
         fields=fields,
-        borders=_borders(job, plan.total, fields),
+        borders=(0, _ENDLESS) if is_part else _borders(job, plan.total, fields),
         attributes=schema.attributes(plan, source, shape),
         compression=job.compression,
         encode=encoding_of(job.encode, source),
     )
+
+
+def ranges_of(job: Job, plan: Plan, order: Order) -> Iterable[tuple[int, int]]:
+    """The output rows that are made, in order: first and one after the last of each range, of which
+    none is in two shards; without an end for an endless stream."""
+    if not order.to_stdout:
+        return order.shards
+    if job.copy is not None:
+        return (_share(job, plan, job.copy),)
+    if job.endless:
+        return (_share(job, plan, number) for number in itertools.count())
+    if job.num_tasks > 1:
+        return tuple(_share(job, plan, number) for number in range(plan.passes))
+    return ((0, plan.total),)
+
+
+def rows_of(job: Job, plan: Plan, order: Order) -> int | None:
+    """How many rows are made; None for an endless stream."""
+    if job.endless:
+        return None
+    return sum(stop - start for start, stop in ranges_of(job, plan, order))
+
+
+def _share(job: Job, plan: Plan, number: int) -> tuple[int, int]:
+    """The rows of one pass that a task of several makes: a range of its blocks."""
+    first, end = (
+        plan.blocks * index // job.num_tasks for index in (job.task_index, job.task_index + 1)
+    )
+    low = plan.bounds(first)[0] if first < plan.blocks else plan.n
+    high = plan.bounds(end)[0] if end < plan.blocks else plan.n
+    return number * plan.n + low, number * plan.n + high
 
 
 def check_options(job: Job) -> None:

@@ -15,18 +15,18 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, sinks, worker
+from augtool import kernels, labels, machine, manifest, sinks, worker
 from augtool import masks as mask_rules
 from augtool.apply import prepared
 from augtool.block import Ints
-from augtool.books import Books, check_free, check_place, open_books, size_of
+from augtool.books import Books, check_free, check_place, open_books, open_notes, size_of
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.errors import SourceError
 from augtool.job import INLINE, Job
 from augtool.methods._contract import ChannelStatistics
-from augtool.orders import check_options, order_of, shape_of
+from augtool.orders import check_options, order_of, ranges_of, rows_of, shape_of
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe
 from augtool.records import Records
@@ -53,10 +53,11 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: rows done of ``total``, ``seconds`` since the first task."""
+    """How far a run is: rows done of ``total`` (None when there is no end), ``seconds`` since the
+    first task."""
 
     rows: int
-    total: int
+    total: int | None
     workers: int
     seconds: float
 
@@ -100,7 +101,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     if job.workers != INLINE:
         warm_up(names)
     with ExitStack() as stack:
-        books = stack.enter_context(open_books(output))
+        streams = job.output == sinks.STDOUT
+        books = stack.enter_context(open_notes() if streams else open_books(output))
         check_output(job)  # again: a run that ended meanwhile has made it
         source = open_for(job.recipe, job.input, books.scratch, job.masks)
         workers = workers_of(job, source)
@@ -120,21 +122,26 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         processes: set[int] = set()
         decodes, done, began = 0, 0, time.perf_counter()
         tell = listener or (lambda _progress: None)
-        tell(Progress(0, plan.total, workers, 0.0))
-        tasks = cut(plan, chunk_rows, job.task_blocks or 1, order.shards)
+        total = rows_of(job, plan, order)
+        tell(Progress(0, total, workers, 0.0))
+        tasks = cut(plan, chunk_rows, job.task_blocks or 1, ranges_of(job, plan, order))
         for report in _reports(tasks, engine, workers, context):
-            records.add(report.parts)
+            if not job.endless:  # what never ends has no record
+                records.add(report.parts)
             sink.append(report.encoded, records.digests)
             processes.add(report.process)
             done, decodes = done + report.rows, decodes + report.decodes
-            tell(Progress(done, plan.total, workers, time.perf_counter() - began))
+            tell(Progress(done, total, workers, time.perf_counter() - began))
         seconds = time.perf_counter() - began
         worker.forget()
         _ = source.pixels  # raises when an array that was read in place has changed meanwhile
 
         sink.finish(records.digests)
-        nbytes = size_of(books.unfinished)
-        books.publish(job.overwrite)
+        if books.unfinished.is_dir():
+            manifest.write(order, sinks.format_of(job.output, job.format), records.digests)
+        nbytes = 0 if streams else size_of(books.unfinished)
+        if not streams:
+            books.publish(job.overwrite)
     return Summary(
         output=job.output,
         rows=done,
@@ -152,6 +159,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
+    if job.output == sinks.STDOUT:
+        return
     output = Path(job.output)
     check_place(output, job.input, folder=sinks.is_folder(job.output, job.format))
     check_free(output, job.overwrite)

@@ -208,10 +208,10 @@ RECIPE = together(
     ),
     click.option(
         "--copies",
-        type=values.Whole(1),
+        type=values.Copies(1),
         default=1,
         show_default=True,
-        help="Mixed passes over the source.",
+        help="Mixed passes over the source; inf with --out -.",
     ),
     click.option(
         "--num", "-n", type=values.Whole(1), help="Make this many rows, in place of --copies."
@@ -257,9 +257,9 @@ OUTPUT = click.option(
     "-o",
     "output",
     required=True,
-    metavar="FILE",
+    metavar="FILE|DIR|-",
     callback=_not_empty,
-    help="What to make: mixed.h5",
+    help="What to make: mixed.h5, mixed.tar; or with --format a folder, or - for stdout.",
 )
 
 RUN = together(
@@ -271,7 +271,57 @@ RUN = together(
         show_default=True,
         help="Processes; auto asks the machine, and runs small jobs in this process.",
     ),
-    click.option("--compression", metavar="gzip[:LEVEL]", help="Compress images and labels."),
+    click.option(
+        "--format",
+        metavar="NAME",
+        help="The format of a folder or of stdout: hdf5, tar, …  [default: by the name of --out]",
+    ),
+    click.option("--shards", type=values.Integer(), metavar="N", help="Make so many files."),
+    click.option(
+        "--shard-size",
+        type=values.Text(),
+        metavar="ROWS|BYTES",
+        help="Make files of about so many rows (10000) or bytes (512MB).",
+    ),
+    click.option("--compression", metavar="gzip[:LEVEL]", help="HDF5: compress images, labels."),
+    click.option(
+        "--encode",
+        metavar="auto|jpg:Q|png|webp:Q|npy",
+        default="auto",
+        show_default=True,
+        help="Images in tars and folders: auto is jpg:95 for sources of JPEGs, else png.",
+    ),
+    click.option(
+        "--labels-as",
+        type=click.Choice(["dense", "sparse"]),
+        default="dense",
+        show_default=True,
+        help="K weights a row, or the sources' classes beside their weights.",
+    ),
+    click.option(
+        "--out-layout",
+        type=click.Choice(["NHWC", "NCHW"]),
+        default="NHWC",
+        show_default=True,
+        help="The order of the axes of images in arrays.",
+    ),
+    click.option(
+        "--copy", type=values.Integer(), metavar="E", help="--out -: make copy E alone, from 0."
+    ),
+    click.option(
+        "--task-index",
+        type=values.Integer(),
+        default=0,
+        metavar="I",
+        help="--out -: make share I, from 0, of --num-tasks.",
+    ),
+    click.option(
+        "--num-tasks",
+        type=values.Integer(),
+        default=1,
+        metavar="N",
+        help="--out -: so many runs share the rows of each copy.",
+    ),
     click.option(
         "--preview",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -329,6 +379,8 @@ def recipe_from(given: Mapping[str, Any], recipe: Recipe) -> Recipe:
     from augtool.recipe import Recipe
 
     chosen = _chosen(given, Recipe)
+    if chosen.get("copies") == values.ENDLESS:  # an endless stream is the job's affair
+        del chosen["copies"]
     if "num" in chosen and chosen.get("copies", 1) != 1:
         raise UsageError("--num says how many rows to make, so --copies cannot: give one")
     if "copies" in chosen:
@@ -347,7 +399,17 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         masks=masks_from(given),
         recipe=recipe_from(given, recipe),
         workers=given["workers"],
+        format=given["format"],
+        shards=given["shards"],
+        shard_size=given["shard_size"],
         compression=given["compression"],
+        encode=given["encode"],
+        labels_as=given["labels_as"],
+        out_layout=given["out_layout"],
+        copy=given["copy"],
+        endless=given["copies"] == values.ENDLESS,
+        task_index=given["task_index"],
+        num_tasks=given["num_tasks"],
         on_error=given["on_error"],
         overwrite=given["overwrite"],
     )

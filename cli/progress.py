@@ -71,9 +71,13 @@ class Meter:
         self._next_line = now + _EVERY
         if progress.rows == 0:
             where = counted(progress.workers, "worker") if progress.workers else "this process"
-            click.echo(f"making {counted(progress.total, 'row')} in {where}", err=True)
+            rows = "rows" if progress.total is None else counted(progress.total, "row")
+            click.echo(f"making {rows} in {where}", err=True)
             return
         rate = progress.rows / progress.seconds
+        if progress.total is None:
+            click.echo(f"{progress.rows:,} rows, {rate:,.0f} images/s", err=True)
+            return
         left = (progress.total - progress.rows) / rate
         click.echo(
             f"{progress.rows:,} of {progress.total:,} rows, {rate:,.0f} images/s, "

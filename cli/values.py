@@ -47,6 +47,19 @@ class Whole(Value):
         return self.low <= number and (self.high is None or number <= self.high)
 
 
+ENDLESS = 0  # copies without an end
+
+
+class Copies(Whole):
+    """A number of copies, or ``inf``."""
+
+    name = "N|inf"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Text (or a whole number, from a TOML file) to a number, `ENDLESS` for inf."""
+        return ENDLESS if str(value).strip() == "inf" else super().convert(value, param, ctx)
+
+
 class Number(Value):
     """Any number; what it is for sets its bounds."""
 

@@ -31,7 +31,8 @@ class Order:
     """An output that is asked for.
 
     path
-        Where it is made, under a temporary name: a file, or a folder that is there and empty.
+        Where it is made, under a temporary name: a file, or a folder that is there and empty; ``-``
+        is stdout.
     fields
         What a row has, images first.
     borders
@@ -51,6 +52,11 @@ class Order:
     attributes: Mapping[str, str | int]
     compression: str | None = None
     encode: str = "png"
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether it is a stream, which has one shard."""
+        return str(self.path) == "-"
 
     @property
     def rows(self) -> int:

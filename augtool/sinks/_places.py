@@ -128,7 +128,9 @@ def refused(path: Path, error: OSError) -> OutputError:
 
 
 def output_folder(path: Path) -> Path:
-    """The folder that holds the output of which ``path``, in the books, is a part."""
+    """The folder that holds the output of which ``path``, in the books, is a part; or stdout."""
+    if str(path) == "-":
+        return Path("stdout")
     books = next((one for one in path.parents if one.name.endswith(".augtool")), path.parent)
     return books.parent.resolve()
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from augtool.errors import UsageError
+
 from .. import options
 from ._method import method_command
 
@@ -30,11 +32,21 @@ def command(name: str) -> click.Command:
 def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     """Do what the options say with a recipe: the exit code."""
     job = options.job_from(given, recipe)
+    if job.output == "-":
+        _check_stream(given)
     if given["preview"] is not None:
         options.check_png("--preview", given["preview"], job.input)
     if given["dry_run"]:
         return _estimate(job, as_json=given["as_json"])
     return _make(job, given)
+
+
+def _check_stream(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for what does not go with data on stdout."""
+    if given["as_json"] and not given["dry_run"]:
+        raise UsageError("--json prints on stdout, where --out - has the data: give one")
+    if given["preview"] is not None:
+        raise UsageError("--preview looks at a file, and --out - leaves none: give one")
 
 
 def _estimate(job: Job, *, as_json: bool) -> int:

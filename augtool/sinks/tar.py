@@ -1,0 +1,207 @@
+"""WebDataset tar archives: a few files a row, side by side, that share a key.
+
+``000000017.png`` (or jpg, webp, npy), ``.cls`` (the heaviest class), ``.soft.npy`` (the label) and
+``.json`` (sources, weights and the plan). Workers encode rows, the parent appends them in order, to
+files or to stdout. The last member of an archive, ``.augtool.json``, has what describes it and its
+records; readers pass it over.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.encode import Encoding, encoding
+from augtool.sinks._contract import Buffer, Digests, Encoded, Order
+from augtool.sinks._places import bytes_of, refused
+from augtool.sinks._tar import END, member
+
+SUFFIXES = (".tar",)
+FOLDER = True
+OPTIONS = frozenset({"shards", "encode", "sparse", "stdout"})
+RECORD = ".augtool.json"
+_KEY = "{:09}"
+
+
+def chunk_rows(order: Order) -> int | None:
+    """Rows come in order, one by one. Raises `UsageError` for an encoding that cannot hold them."""
+    _encoding(order)
+    return 1
+
+
+def lay_out(order: Order) -> TarSink:
+    """Nothing yet: archives are begun when their first row comes."""
+    return TarSink(order, TarWriter(_encoding(order)))
+
+
+def _encoding(order: Order) -> Encoding:
+    images = order.fields[0]
+    return encoding(order.encode, images.shape, np.dtype(images.dtype))
+
+
+@dataclass
+class TarSink:
+    """The archives under construction: one is open at a time."""
+
+    order: Order
+    writer: TarWriter
+    _number: int = -1  # of the archive that is open
+    _stream: BinaryIO | None = None
+
+    def append(self, pieces: Sequence[Encoded], digests: Digests) -> None:
+        """Append encoded rows, in order; an archive whose last row has come is completed."""
+        for piece in pieces:
+            while self._number < 0 or piece.row >= self.order.shards[self._number][1]:
+                self._complete(digests)
+                self._begin(self._number + 1)
+            self._write(piece.data)
+
+    def finish(self, digests: Digests) -> None:
+        """Complete the last archive."""
+        self._complete(digests)
+
+    def close(self) -> None:
+        """Close the archive that is open, if any."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.close()
+
+    def _begin(self, number: int) -> None:
+        self._number = number
+        try:
+            if self.order.to_stdout:
+                self._stream = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115
+            else:
+                self._stream = self._path.open("wb")
+        except OSError as error:
+            raise refused(self._path, error) from error
+
+    @property
+    def _path(self) -> Path:
+        path = self.order.path
+        return path / f"train-{self._number:06}.tar" if path.is_dir() else path
+
+    def _write(self, data: bytes) -> None:
+        assert self._stream is not None
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._stream.write(left) :]
+        except BrokenPipeError:  # whoever reads stdout has gone
+            raise
+        except OSError as error:
+            raise refused(self._path, error) from error
+
+    def _complete(self, digests: Digests) -> None:
+        """Write an archive's last member and its end."""
+        if self._stream is None:
+            return
+        start, stop = self.order.shards[self._number]
+        self._write(member(RECORD, described(self.order, start, stop, digests)) + END)
+        try:
+            self.close()
+        except OSError as error:
+            raise refused(self._path, error) from error
+
+
+def described(order: Order, start: int, stop: int, digests: Digests) -> bytes:
+    """What describes the rows start … stop−1 of an output and records them, as JSON."""
+    fields = [{"name": one.name, "dtype": one.dtype, "shape": one.shape} for one in order.fields]
+    facts = {
+        "rows": [start, stop],
+        "fields": fields,
+        "attributes": dict(order.attributes),
+        "encode": order.encode,
+        "records": dict(digests(start, stop)),
+    }
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass
+class TarWriter:
+    """Encodes rows: all fields of some, in order, until `encoded` is called."""
+
+    encoding: Encoding
+    _rows: list[int] = field(default_factory=list)
+    _images: list[bytes] = field(default_factory=list)
+    _others: dict[str, list[npt.NDArray[Any]]] = field(default_factory=dict)
+
+    def __enter__(self) -> TarWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._rows, self._images, self._others = [], [], {}
+
+    def write(
+        self, field: str, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]
+    ) -> Sequence[Buffer]:
+        """Encode images; keep the other fields of the same rows, which come later."""
+        if field == "images":
+            encoded = [self.encoding.encode(image) for image in values]
+            self._rows += rows.tolist()
+            self._images += encoded
+            return encoded
+        kept = values.copy()  # the caller uses its arrays again
+        self._others.setdefault(field, []).append(kept)
+        return (bytes_of(kept),)
+
+    def encoded(self) -> Sequence[Encoded]:
+        """The members of all rows since the last call, one piece for each run of rows."""
+        fields = {name: np.concatenate(parts) for name, parts in self._others.items()}
+        members = [self._row(at, fields) for at in range(len(self._rows))]
+        edges = np.flatnonzero(np.diff(self._rows) != 1) + 1
+        starts = [0, *edges.tolist(), len(members)]
+        pieces = [
+            Encoded("", self._rows[start], b"".join(members[start:stop]))
+            for start, stop in itertools.pairwise(starts)
+            if stop > start
+        ]
+        self._rows, self._images, self._others = [], [], {}
+        return pieces
+
+    def _row(self, at: int, fields: Mapping[str, npt.NDArray[Any]]) -> bytes:
+        """The files of one row."""
+        key = _KEY.format(self._rows[at])
+        files = [member(f"{key}.{self.encoding.extension}", self._images[at])]
+        plan: dict[str, Any] = {}
+        for name, values in fields.items():
+            value = values[at]
+            if name == "label":
+                files.append(member(f"{key}.cls", b"%d" % int(value)))
+            elif name == "labels":
+                files.append(member(f"{key}.soft.npy", npy(value)))
+            elif name == "masks" or name.startswith("labels_"):
+                files.append(member(f"{key}.{name}.npy", npy(value)))
+            else:
+                plan[name] = value.tolist()
+        text = json.dumps(plan, separators=(",", ":")).encode()
+        return b"".join([*files, member(f"{key}.json", text)])
+
+
+def npy(value: npt.NDArray[Any]) -> bytes:
+    """An array as the bytes of a .npy file."""
+    return npy_header(value.shape, value.dtype) + np.ascontiguousarray(value).tobytes()
+
+
+@cache
+def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """What stands before the data of a .npy file."""
+    stream = io.BytesIO()
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()
