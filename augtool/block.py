@@ -31,7 +31,8 @@ class Block:
     base
         (t,) int64, the member that each row begins with.
     partners
-        For each mixing step (t, S − 1) int64, the rows of the table that it mixes in.
+        For each mixing step (t, S − 1) int64, the rows of the table that it mixes in; a row that is
+        its own partner has none.
     draws
         The columns of all steps, (t, …) each, named ``<step>_<column>``, and of each choice.
     spared
@@ -45,6 +46,9 @@ class Block:
         pixels are known.
     area
         (m, S) float32, each source's share of the pixels, where ``weight`` follows another rule.
+    unmet
+        (t,) bool, the rows with a partner that the recipe's pairing does not want, or without one;
+        None when there is no such row.
     """
 
     links: tuple[Link, ...]
@@ -58,6 +62,7 @@ class Block:
     stop: int
     weights: Floats | None = None
     area: Floats | None = None
+    unmet: Bools | None = None
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -150,6 +155,7 @@ class Block:
             draws={name: values[rows] for name, values in self.draws.items()},
             spared={name: values[rows] for name, values in self.spared.items()},
             out_rows=self.out_rows[rows],
+            unmet=None if self.unmet is None else self.unmet[rows],
             start=0,
             stop=len(made),
         )
@@ -165,13 +171,16 @@ class Block:
         for number, option in enumerate(link.options):
             if option is not None and option.slots > 1:
                 rows = np.flatnonzero(took == number)
-                partners = state[self.partners[option.name][rows]]
-                more = width * (option.slots - 1)
-                joined[rows, width : width + more] = partners.reshape(len(rows), more)
+                partner = self.partners[option.name][rows]
+                taken = np.where((partner == rows[:, None])[:, :, None], NO_SOURCE, state[partner])
+                end = width * option.slots
+                joined[rows, width:end] = taken.reshape(len(rows), end - width)
         return joined
 
     def _partner_rows(self, link: Link, option: Option) -> Ints:
-        partner = self.out_rows[self.partners[option.name][self.made]]
+        chosen = self.partners[option.name][self.made]
+        itself = chosen == np.arange(self.start, self.stop)[:, None]
+        partner = np.where(itself, NO_SOURCE, self.out_rows[chosen])
         if link.choice:
             number = link.options.index(option)
             partner[self.took(link)[self.made] != number] = NO_SOURCE

@@ -20,6 +20,7 @@ from typing import Any
 from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
 from augtool.interrupts import SignalsWait
 
+_LARGE = 1 << 16  # bytes of an array that is not pickled
 MANIFEST = Path(".augtool") / "manifest.json"  # in a folder that augtool has made
 
 
@@ -42,9 +43,11 @@ class Books:
 
     def keep(self, value: Any) -> Path:
         """Write down what the workers need to know, under a name that no other run has used: a
-        worker, or this process, remembers it by that name."""
+        worker, or this process, remembers it by that name. `kept` reads it; large arrays lie beside
+        it and are mapped, so that no process has a copy of its own."""
         path = self.folder / f"kept-{secrets.token_hex(8)}"
-        path.write_bytes(pickle.dumps(value))
+        with path.open("wb") as file:
+            _Keeper(file, path).dump(value)
         return path
 
     def publish(self, overwrite: bool = False) -> None:
@@ -62,6 +65,41 @@ class Books:
                 flush(self.output.parent)
         except OSError as error:
             raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
+
+
+def kept(path: Path) -> Any:
+    """What `Books.keep` has written down."""
+    with path.open("rb") as file:
+        return _Finder(file).load()
+
+
+class _Keeper(pickle.Pickler):
+    """Puts large arrays into files of their own, beside ``path``."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        super().__init__(file)
+        self._path = path
+        self._files: dict[int, tuple[str, Any]] = {}  # the array too: its number stays its own
+
+    def persistent_id(self, value: Any) -> str | None:
+        """The file of a large array; None for all else."""
+        import numpy as np
+
+        if not isinstance(value, np.ndarray) or value.nbytes < _LARGE or value.dtype.hasobject:
+            return None
+        if id(value) not in self._files:
+            file = f"{self._path}-{len(self._files)}.npy"
+            np.save(file, np.asarray(value))
+            self._files[id(value)] = file, value
+        return self._files[id(value)][0]
+
+
+class _Finder(pickle.Unpickler):
+    def persistent_load(self, pid: Any) -> Any:
+        import numpy as np
+
+        # A plain ndarray: every slice of a np.memmap pays for being one.
+        return np.asarray(np.load(pid, mmap_mode="r", allow_pickle=False))
 
 
 @contextlib.contextmanager

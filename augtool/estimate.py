@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import labels, sinks, worker
+from augtool import labels, pairing, sinks, worker
 from augtool.apply import apply
 from augtool.block import Block
 from augtool.errors import BrokenInput
@@ -26,6 +26,7 @@ from augtool.run import Skipped, check_output, open_for, plan_of, plan_warnings,
 from augtool.sources._contract import Source
 
 _PROBE_ROWS = 128
+_PAIR_ROWS = 1 << 16
 _PROBE_BYTES = 8 << 20
 _BYTES_PER_SECOND = 1e9  # how fast one process writes, roughly
 
@@ -75,6 +76,7 @@ def estimate(job: Job) -> Estimate:
             warnings=(
                 *source.notes.warnings,
                 *plan_warnings(source, plan),
+                *_pair_warnings(plan),
                 *_space_warnings(output, nbytes if chunk_rows is None else 0),
                 *_skip_warnings(job, broken),
             ),
@@ -121,6 +123,22 @@ def _probed(job: Job, source: Source) -> tuple[Plan, float, int]:
             skipped.append(Skipped(error.row, error.name, error.reason))
 
 
+def _pair_warnings(plan: Plan) -> tuple[str, ...]:
+    """What the run would say of pairs, from the first blocks of the first mixed pass."""
+    if plan.keys is None and (plan.places is None or not plan.places.drawn):
+        return ()
+    number, rows, unmet = int(plan.recipe.keep_originals), 0, 0
+    for block in range(plan.blocks):
+        if rows >= _PAIR_ROWS:
+            break
+        drawn = plan.draw(number, block)
+        rows += len(drawn)
+        unmet += 0 if drawn.unmet is None else int(drawn.unmet.sum())
+    mixed = plan.total - number * plan.n
+    about = "" if rows == mixed else "about "
+    return pairing.said(plan.recipe.sampling.pair, unmet * mixed // rows, mixed, about)
+
+
 def _space_warnings(output: Path, nbytes: int) -> tuple[str, ...]:
     free = shutil.disk_usage(output.parent).free
     if nbytes <= free:
@@ -155,6 +173,6 @@ def _label_mass(source: Source, plan: Plan, smoothing: float) -> dict[str, float
     """Each class's expected share of the rows: each source row is as often base as partner."""
     target = source.targets[0]
     names = target.class_names or tuple(map(str, range(target.width)))
-    mass = labels.mass(target, plan.selection) * plan.total / plan.n
+    mass = labels.mass(target, plan.rows_of_pass()) * plan.total / plan.n
     mass = mass * (1 - smoothing) + smoothing * plan.total / target.width
     return dict(zip(names, mass.tolist(), strict=True))

@@ -13,17 +13,21 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from augtool import rng
+from augtool import pairing, rng
 from augtool.block import Block, Ints
+from augtool.candidates import sample_of
 from augtool.chain import Link, Option, blends, is_tracked, links_of
 from augtool.errors import SourceError, UsageError
+from augtool.known import Known
 from augtool.methods._contract import Column
+from augtool.packing import Packing, packed
 from augtool.recipe import Recipe
+from augtool.virtual import Listed, Places
 
 COPIES_PER_SHUFFLE = 8
 _BLOCK_BYTES = 64 << 20
@@ -54,19 +58,34 @@ class Plan:
         The shape of a row, (H, W, C) for images.
     itemsize
         Bytes of one pixel value; with ``shape`` it decides the block size.
-    selection
-        (n,) int64 source rows that take part, or None for all of them.
+    places
+        Which source rows a pass is made of; None for each row of the source once.
+    keys
+        (source rows,) int64: the class or group by which rows are paired, if any.
+    held
+        The source rows that are held out, rising, if any.
+    split
+        ``validation``: one pass over the rows that are held out, in order and unmixed.
+    warnings
+        What is odd about the rows that take part.
     """
 
     recipe: Recipe
     n: int
     shape: tuple[int, ...]
     itemsize: int
-    selection: Ints | None = None
+    places: Places | None = None
+    keys: Ints | None = None
+    held: Ints | None = None
+    split: Literal["train", "validation"] = "train"
+    warnings: tuple[str, ...] = ()
+    _packings: dict[int, Packing] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def total(self) -> int:
         """M, the number of output rows."""
+        if self.split == "validation":
+            return self.n
         if self.recipe.num is not None:
             return self.recipe.num
         return (self.recipe.copies + self.recipe.keep_originals) * self.n
@@ -102,6 +121,11 @@ class Plan:
 
     def block_at(self, number: int, row: int) -> int:
         """The block that makes row ``row`` of a pass."""
+        if self.split == "validation":
+            return min(row // self.block_rows, self.blocks - 1)
+        if self.recipe.order == "source" and self.recipe.sampling.alike:
+            blocks = range(self.blocks)
+            return next(one for one in blocks if row in self.members(number, one))
         if self.recipe.order == "source":
             shuffle = rng.Shuffle.keyed(self.n, self.recipe.seed, self.group(number))
             row = int(shuffle.positions(np.array([row]))[0])
@@ -117,39 +141,84 @@ class Plan:
         return max(0, min(high, self.total - number * self.n) - low)
 
     def group(self, number: int) -> int:
-        """The group of copies that a pass belongs to: within it, blocks have the same members."""
-        return max(self._copy(number), 0) // COPIES_PER_SHUFFLE
+        """The group of copies that a pass belongs to: within it, blocks have the same members.
+        Where rows are drawn anew for each copy, each is a group."""
+        copy = max(self._copy(number), 0)
+        drawn = self.places is not None and self.places.drawn
+        return copy if drawn else copy // COPIES_PER_SHUFFLE
 
     def members(self, number: int, block: int) -> Ints:
-        """(m,) int64: the rows of 0 … n−1 that form a block of a pass, ascending."""
-        shuffle = rng.Shuffle.keyed(self.n, self.recipe.seed, self.group(number))
-        return np.sort(shuffle.rows(np.arange(*self.bounds(block), dtype=np.int64)))
+        """(m,) int64: the places of 0 … n−1 that form a block of a pass, ascending."""
+        places, group = np.arange(*self.bounds(block), dtype=np.int64), self.group(number)
+        if self.split == "validation":
+            return places
+        if self.places is not None and self.recipe.sampling.alike:
+            ordered = self._packing(group).rows(*self.bounds(block))
+            return np.sort(self.places.by_key(ordered))
+        return np.sort(rng.Shuffle.keyed(self.n, self.recipe.seed, group).rows(places))
+
+    def rows_at(self, number: int, places: Ints) -> Ints:
+        """(m,) places of a pass -> (m,) the source rows that stand there."""
+        if self.places is None:
+            return places
+        return self.places.at(max(self._copy(number), 0), places)
+
+    def rows_of_pass(self) -> Ints | None:
+        """(n,) the source rows of the first pass; None when it has each row once."""
+        return None if self.places is None else self.rows_at(0, np.arange(self.n))
+
+    def validation(self) -> Plan | None:
+        """The plan of what is held out."""
+        if self.held is None:
+            return None
+        return dataclasses.replace(
+            self, n=len(self.held), places=Listed(self.held), split="validation", warnings=()
+        )
+
+    def _packing(self, group: int) -> Packing:
+        """How a group of copies is packed; that of the last group asked for is remembered."""
+        if group not in self._packings:
+            assert self.places is not None
+            self._packings.clear()
+            edges = self.places.edges(group)  # a group is a copy where copies differ
+            self._packings[group] = packed(edges, self.block_rows, self.recipe.seed, group)
+        return self._packings[group]
 
     def draw(self, number: int, block: int) -> Block:
         """Block ``block`` of pass ``number``, whole, whatever ``num`` cuts off."""
-        members, copy = self.members(number, block), self._copy(number)
-        low, rows = self.bounds(block)[0], len(members)
-        in_order = self.recipe.order == "source"
-        base = np.arange(rows) if in_order else self._stream("order", copy, block).permutation(rows)
-        drawn = _Drawn(self, copy, block, rows)
+        places, copy = self.members(number, block), self._copy(number)
+        low, rows = self.bounds(block)[0], len(places)
+        in_order = self.recipe.order == "source" or self.split == "validation"
+        order = (
+            np.arange(rows) if in_order else self._stream("order", copy, block).permutation(rows)
+        )
+        members, base, sources = self.rows_at(number, places), order, None
+        if self.places is not None and self.places.drawn:
+            sources = members[order]
+            members, base = np.unique(sources, return_inverse=True)
+        keys = None if self.keys is None else self.keys[members[base]]
+        drawn = _Drawn(self, copy, block, rows, keys, sources)
         for link in self.links:
             drawn.add(link)
         made = Block(
             links=self.links,
-            members=members if self.selection is None else self.selection[members],
+            members=members,
             base=base,
             partners=drawn.partners,
             draws=drawn.columns,
             spared=drawn.spared,
-            out_rows=number * self.n + (members if in_order else np.arange(low, low + rows)),
+            out_rows=number * self.n + (places if in_order else np.arange(low, low + rows)),
             start=0,
             stop=rows,
+            unmet=drawn.unmet if drawn.unmet.any() else None,
         )
         return weighed(made, self.shape)
 
     def _copy(self, number: int) -> int:
         """The copy a pass is. The unmixed pass comes first and has a number of its own, so that
         the mixed ones are the same with and without it."""
+        if self.split == "validation":
+            return _ORIGINALS
         return number - 1 if self.recipe.keep_originals else number
 
     def _stream(self, name: str, copy: int, block: int) -> np.random.Generator:
@@ -158,15 +227,26 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What the links of a chain draw for the ``rows`` of one block of one copy."""
+    """What the links of a chain draw for the ``rows`` of one block of one copy.
+
+    ``keys`` (rows,) are what pairs are made by; ``sources`` (rows,) are the source rows, where
+    one can be there twice.
+    """
 
     plan: Plan
     copy: int
     block: int
     rows: int
+    keys: Ints | None = None
+    sources: Ints | None = None
     partners: dict[str, Ints] = field(default_factory=dict)
     columns: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     spared: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+
+    @cached_property
+    def unmet(self) -> npt.NDArray[np.bool_]:
+        """(rows,) which have a partner that they should not have, or none."""
+        return np.zeros(self.rows, np.bool_)
 
     def add(self, link: Link) -> None:
         """Draw what a link needs."""
@@ -204,18 +284,38 @@ class _Drawn:
                     (self.rows, *column.shape), column.idle, column.dtype
                 )
         spared = self._spared(option, others)
+        if option.slots > 1:
+            spared = self._paired(option, spared)
         if spared is not None:
             self.spared[option.name] = spared
             idle(columns, option.columns, spared)
         self.columns.update({f"{option.name}_{name}": each for name, each in columns.items()})
 
     def _partners(self, option: Option) -> Ints:
-        """(rows, S − 1): all different, and never the row itself."""
-        partner = _cycle(self._stream(option.name, "partner"), self.rows)
-        found = [partner]
-        for _ in range(option.slots - 2):
-            found.append(partner[found[-1]])
-        return np.stack(found, axis=1)
+        """(rows, S − 1) by the recipe's policy; in the validation output a row has none."""
+        if self.plan.split == "validation":
+            return np.repeat(np.arange(self.rows)[:, None], option.slots - 1, axis=1)
+        return pairing.partners(
+            self.plan.recipe.sampling.pair,
+            self._stream(option.name, "partner"),
+            self.rows,
+            option.slots,
+            self.keys,
+            self.sources,
+        )
+
+    def _paired(
+        self, option: Option, spared: npt.NDArray[np.bool_] | None
+    ) -> npt.NDArray[np.bool_] | None:
+        """The rows that are spared, with those that have no partner; what is not as it should be is
+        noted."""
+        if self.keys is None and self.sources is None:
+            return spared
+        partners, pair = self.partners[option.name], self.plan.recipe.sampling.pair
+        unmet = pairing.unmet(pair, partners, self.keys)
+        self.unmet[:] |= unmet if spared is None else unmet & ~spared
+        alone = np.asarray((partners == np.arange(self.rows)[:, None]).any(axis=1))
+        return alone if spared is None else spared | alone
 
     def _spared(
         self, option: Option, others: npt.NDArray[np.bool_] | None
@@ -250,12 +350,16 @@ def make_plan(
     shape: tuple[int, ...],
     itemsize: int,
     good: Ints | None = None,
+    known: Known | None = None,
 ) -> Plan:
     """The plan of a recipe over a source of ``rows`` rows of this shape and item size.
 
-    ``good`` are the source rows that can be read, when some cannot. Raises `SourceError` when
-    there are too few rows to pair, `UsageError` when the method cannot mix rows of this shape.
+    ``good`` are the source rows that can be read, when some cannot; ``known`` is what the recipe's
+    sampling needs to know of the source. Raises `SourceError` when there are too few rows to pair,
+    `UsageError` when the method cannot mix rows of this shape, or the sampling cannot be met.
     """
+    known = known or Known(recipe.sampling)
+    recipe = dataclasses.replace(recipe, sampling=known.sampling)
     links = links_of(recipe.steps)
     check_chain(recipe, links, shape)
     width = max(link.slots for link in links)
@@ -263,11 +367,12 @@ def make_plan(
         raise UsageError(
             f"block_rows {recipe.block_rows}: {_widest(links)} mixes {width} rows of a block"
         )
-    selection = good
-    usable = rows if good is None else len(good)
-    if recipe.limit is not None and recipe.limit < usable:
-        spread = np.arange(recipe.limit, dtype=np.int64) * usable // recipe.limit
-        selection, usable = spread if good is None else good[spread], recipe.limit
+    if recipe.sampling.pair != "any" and width == 1:
+        raise UsageError(
+            f"pair {recipe.sampling.pair}: {_widest(links)} mixes no rows; leave it out"
+        )
+    sample = sample_of(recipe, rows, good, known)
+    usable = rows if sample.places is None else sample.places.n
     if usable < width:
         raise SourceError(
             f"the source has {usable} usable image{'s' * (usable != 1)}; {_widest(links)} "
@@ -278,7 +383,16 @@ def make_plan(
             f"num {recipe.num}: in source order whole passes of {usable} rows are made; "
             "use limit for fewer source rows, or leave out num"
         )
-    return Plan(recipe, usable, shape, itemsize, selection)
+    return Plan(
+        recipe,
+        usable,
+        shape,
+        itemsize,
+        sample.places,
+        known.keys,
+        sample.held,
+        warnings=sample.warnings,
+    )
 
 
 def idle(
@@ -328,12 +442,3 @@ def check_chain(recipe: Recipe, links: tuple[Link, ...], shape: tuple[int, ...])
 def _widest(links: tuple[Link, ...]) -> str:
     options = [option for link in links for option in link.steps]
     return max(options, key=lambda option: option.slots).name
-
-
-def _cycle(generator: np.random.Generator, rows: int) -> Ints:
-    """(rows,) each row's partner: a uniformly random cyclic permutation, so never itself and
-    each row once."""
-    around = generator.permutation(rows)
-    partner = np.empty(rows, np.int64)
-    partner[around] = np.roll(around, -1)
-    return partner

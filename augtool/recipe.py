@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from augtool.errors import UsageError
 from augtool.params import ParamsLike, build
+from augtool.sampling import EVERYTHING, Sampling
 
 Fit = Literal["crop", "stretch", "pad"]
 Mode = Literal["L", "RGB", "L16"]
@@ -177,6 +178,8 @@ class Recipe:
         Rows planned and rendered together (a power of two); None chooses by image size.
     reading
         How source rows become pixels and targets.
+    sampling
+        Which source rows take part, how often, and which are mixed together.
     """
 
     steps: tuple[Step | Choice, ...]
@@ -191,6 +194,7 @@ class Recipe:
     weight_by: WeightBy = "area"
     block_rows: int | None = None
     reading: Reading = Reading()
+    sampling: Sampling = EVERYTHING
 
     def __post_init__(self) -> None:
         least = {"seed": 0, "copies": 1, "num": 1, "limit": 2, "block_rows": 2}
@@ -204,6 +208,11 @@ class Recipe:
             raise UsageError(f"label_smoothing {self.label_smoothing:g}: must be in 0…1, below 1")
         if self.weight_by not in get_args(WeightBy):
             raise UsageError(f"weight_by {self.weight_by}: choose area or masks")
+        if self.order == "source" and self.sampling.draws:
+            raise UsageError(
+                "order source: balance and row-weights draw a row several times or not at all, so "
+                "row i cannot be based on source row i; leave one out"
+            )
         if not self.steps:
             raise UsageError("a recipe needs at least one step, such as cutmix")
 
@@ -212,7 +221,9 @@ class Recipe:
         values: dict[str, Any] = {"steps": [step_table(one) for one in self.steps]}
         for field in dataclasses.fields(self)[1:]:
             value = getattr(self, field.name)
-            values[field.name] = dataclasses.asdict(value) if field.name == "reading" else value
+            values[field.name] = value
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                values[field.name] = dataclasses.asdict(value)
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -282,8 +293,15 @@ def recipe_of(table: Mapping[str, Any]) -> Recipe:
     if not isinstance(given, list | tuple) or not all(isinstance(one, dict) for one in given):
         raise UsageError("recipe: it needs [[steps]] tables")
     steps = tuple(step_of(one, where=f"step {i}") for i, one in enumerate(given, start=1))
-    read = values.pop("reading", {})
-    if not isinstance(read, Mapping):
-        raise UsageError(f"recipe: reading {read!r}: must be a table, [reading]")
-    reading = build(Reading, read, where="reading")
-    return build(Recipe, {**values, "steps": steps, "reading": reading}, where="recipe")
+    tables = {
+        name: build(cls, _table(values, name), where=name)
+        for name, cls in (("reading", Reading), ("sampling", Sampling))
+    }
+    return build(Recipe, {**values, "steps": steps, **tables}, where="recipe")
+
+
+def _table(values: dict[str, Any], name: str) -> Mapping[str, Any]:
+    table = values.pop(name, {})
+    if not isinstance(table, Mapping):
+        raise UsageError(f"recipe: {name} {table!r}: must be a table, [{name}]")
+    return table

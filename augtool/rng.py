@@ -9,11 +9,14 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 _Words = npt.NDArray[np.uint64]
+_Sides = tuple[Any, Any]  # one number for all values, or one for each
+_Keys = tuple[Any, ...]
 
 _MASK = (1 << 64) - 1
 _ROUNDS = 4
@@ -45,60 +48,105 @@ class Shuffle:
     @classmethod
     def keyed(cls, n: int, seed: int, group: int) -> Shuffle:
         """The shuffle of ``n`` rows (1 … 2⁶²) for a seed and a group of copies."""
-        material = np.frombuffer(_digest(seed, "blocks", str(group)), dtype="<u8")
-        return cls(n, tuple(int(key) for key in material[:_ROUNDS]))
+        return cls(n, _round_keys(_digest(seed, "blocks", str(group))))
 
     def rows(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """(m,) positions in the shuffled order -> (m,) rows."""
-        return self._walk(positions, self._forth)
+        return self._walk(positions, _forth)
 
     def positions(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """(m,) rows -> (m,) positions in the shuffled order."""
-        return self._walk(rows, self._back)
-
-    @property
-    def _sides(self) -> tuple[int, int]:
-        height = math.isqrt(self.n - 1) + 1
-        return height, -(-self.n // height)
+        return self._walk(rows, _back)
 
     def _walk(
-        self, values: npt.NDArray[np.int64], network: Callable[[_Words], _Words]
+        self, values: npt.NDArray[np.int64], network: Callable[[_Words, _Sides, _Keys], _Words]
     ) -> npt.NDArray[np.int64]:
-        result = network(values.astype(np.uint64))
+        height = math.isqrt(self.n - 1) + 1
+        sides = (np.uint64(height), np.uint64(-(-self.n // height)))
+        keys = tuple(np.uint64(key) for key in self.keys)
+        result = network(values.astype(np.uint64), sides, keys)
         outside = np.flatnonzero(result >= self.n)
         while outside.size:
-            again = network(result[outside])
+            again = network(result[outside], sides, keys)
             result[outside] = again
             outside = outside[again >= self.n]
         return result.astype(np.int64)
 
-    def _forth(self, values: _Words) -> _Words:
-        sides = self._sides
-        halves: list[_Words] = list(np.divmod(values, np.uint64(sides[1])))
-        for number, key in enumerate(self.keys):
-            turn = number % 2
-            halves[turn] += _mixed(halves[1 - turn], key, sides[turn])
-            halves[turn] -= (halves[turn] >= sides[turn]) * np.uint64(sides[turn])
-        return halves[0] * np.uint64(sides[1]) + halves[1]
 
-    def _back(self, values: _Words) -> _Words:
-        sides = self._sides
-        halves: list[_Words] = list(np.divmod(values, np.uint64(sides[1])))
-        for number, key in reversed(list(enumerate(self.keys))):
-            turn = number % 2
-            halves[turn] += sides[turn] - _mixed(halves[1 - turn], key, sides[turn])
-            halves[turn] -= (halves[turn] >= sides[turn]) * np.uint64(sides[turn])
-        return halves[0] * np.uint64(sides[1]) + halves[1]
+@dataclass(frozen=True)
+class Shuffles:
+    """A keyed bijection on each of several ranges 0 … n−1, as `Shuffle` is one on a single one."""
+
+    keys: tuple[int, ...]
+
+    @classmethod
+    def keyed(cls, seed: int, name: str, group: int) -> Shuffles:
+        """The shuffles of this name for a seed and a group of copies."""
+        return cls(_round_keys(_digest(seed, name, str(group))))
+
+    def rows(
+        self,
+        positions: npt.NDArray[np.int64],
+        n: npt.NDArray[np.int64],
+        range_: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.int64]:
+        """(m,) positions, each in the shuffled order of ``n`` (m,) rows, up to 2⁵⁰, in the range
+        that is numbered ``range_`` (m,) -> (m,) rows of that range."""
+        height = _roots(n - 1) + 1
+        sides = (height.astype(np.uint64), (-(-n // height)).astype(np.uint64))
+        own = range_.astype(np.uint64)
+        keys = tuple(_scattered(own + np.uint64(key)) for key in self.keys)
+        result = _forth(positions.astype(np.uint64), sides, keys)
+        end = n.astype(np.uint64)
+        outside = np.flatnonzero(result >= end)
+        while outside.size:
+            some = tuple(key[outside] for key in keys)
+            result[outside] = _forth(result[outside], (sides[0][outside], sides[1][outside]), some)
+            outside = outside[result[outside] >= end[outside]]
+        return result.astype(np.int64)
 
 
-def _mixed(values: _Words, key: int, below: int) -> _Words:
-    """A number in 0 … below−1 for each of (values, key): the finaliser of splitmix64, scaled."""
-    mixed = values + np.uint64(key)
-    mixed ^= mixed >> np.uint64(30)
+def _forth(values: _Words, sides: _Sides, keys: _Keys) -> _Words:
+    halves: list[_Words] = list(np.divmod(values, sides[1]))
+    for number, key in enumerate(keys):
+        turn = number % 2
+        halves[turn] += _mixed(halves[1 - turn], key, sides[turn])
+        halves[turn] -= (halves[turn] >= sides[turn]) * sides[turn]
+    joined: _Words = halves[0] * sides[1] + halves[1]
+    return joined
+
+
+def _back(values: _Words, sides: _Sides, keys: _Keys) -> _Words:
+    halves: list[_Words] = list(np.divmod(values, sides[1]))
+    for number, key in reversed(list(enumerate(keys))):
+        turn = number % 2
+        halves[turn] += sides[turn] - _mixed(halves[1 - turn], key, sides[turn])
+        halves[turn] -= (halves[turn] >= sides[turn]) * sides[turn]
+    joined: _Words = halves[0] * sides[1] + halves[1]
+    return joined
+
+
+def _mixed(values: _Words, key: np.uint64 | _Words, below: np.uint64 | _Words) -> _Words:
+    """A number in 0 … below−1 for each of (values, key)."""
+    return ((_scattered(values + key) >> np.uint64(32)) * below) >> np.uint64(32)
+
+
+def _scattered(values: _Words) -> _Words:
+    """The finaliser of splitmix64, as far as the high bits go."""
+    mixed = values ^ (values >> np.uint64(30))
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(27)
     mixed *= np.uint64(0x94D049BB133111EB)
-    return ((mixed >> np.uint64(32)) * np.uint64(below)) >> np.uint64(32)
+    return mixed
+
+
+def _roots(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The whole square roots of values up to 2⁵⁰."""
+    return np.sqrt(values.astype(np.float64)).astype(np.int64)
+
+
+def _round_keys(digest: bytes) -> tuple[int, ...]:
+    return tuple(int(key) for key in np.frombuffer(digest, dtype="<u8")[:_ROUNDS])
 
 
 def _digest(seed: int, *words: str) -> bytes:

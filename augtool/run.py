@@ -17,6 +17,7 @@ import numpy as np
 
 from augtool import kernels, labels, machine, manifest, sinks, worker
 from augtool import masks as mask_rules
+from augtool import pairing as pair_rules
 from augtool.apply import prepared
 from augtool.block import Ints
 from augtool.books import Books, check_free, check_place, open_books, open_notes, size_of
@@ -25,6 +26,7 @@ from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.errors import SourceError
 from augtool.job import INLINE, Job
+from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
 from augtool.orders import check_options, order_of, ranges_of, rows_of, shape_of
 from augtool.plan import Plan, make_plan
@@ -120,7 +122,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 
         records = Records()
         processes: set[int] = set()
-        decodes, done, began = 0, 0, time.perf_counter()
+        decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
         tell = listener or (lambda _progress: None)
         total = rows_of(job, plan, order)
         tell(Progress(0, total, workers, 0.0))
@@ -130,6 +132,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
                 records.add(report.parts)
             sink.append(report.encoded, records.digests)
             processes.add(report.process)
+            unmet += report.unmet
             done, decodes = done + report.rows, decodes + report.decodes
             tell(Progress(done, total, workers, time.perf_counter() - began))
         seconds = time.perf_counter() - began
@@ -152,7 +155,11 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         processes=len(processes),
         skipped=skipped,
         left_out=source.notes.left_out,
-        warnings=(*source.notes.warnings, *plan_warnings(source, plan)),
+        warnings=(
+            *source.notes.warnings,
+            *plan_warnings(source, plan),
+            *pair_rules.said(job.recipe.sampling.pair, unmet, done),
+        ),
         digests=records.digests(),
     )
 
@@ -189,8 +196,9 @@ def plan_of(recipe: Recipe, source: Source, skipped: tuple[Skipped, ...] = ()) -
     good = None
     if skipped:
         good = np.setdiff1d(np.arange(source.n), [one.row for one in skipped])
-    plan = make_plan(recipe, source.n, source.shape, source.dtype.itemsize, good)
-    return dataclasses.replace(plan, recipe=_prepared(recipe, source, plan.selection))
+    known = known_of(recipe.sampling, source)
+    plan = make_plan(recipe, source.n, source.shape, source.dtype.itemsize, good, known)
+    return dataclasses.replace(plan, recipe=_prepared(plan.recipe, source, plan.rows_of_pass()))
 
 
 def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
@@ -207,11 +215,11 @@ def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
     """What is odd about the classes that take part."""
     target = source.targets[0]
     if target.kind != "classes" or all(link.slots == 1 for link in plan.links):
-        return ()
-    present = np.flatnonzero(labels.mass(target, plan.selection))
+        return plan.warnings
+    present = np.flatnonzero(labels.mass(target, plan.rows_of_pass()))
     if len(present) > 1:
-        return ()
-    return ("all images are of one class: mixing them changes no label",)
+        return plan.warnings
+    return (*plan.warnings, "all images are of one class: mixing them changes no label")
 
 
 def workers_of(job: Job, source: Source) -> int:

@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import math
 import os
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from augtool import records, schema
 from augtool.apply import Members, Ready, apply, look_at_maps
 from augtool.block import Block, Ints
+from augtool.books import kept
 from augtool.errors import BrokenInput
 from augtool.masks import has_ids
 from augtool.owners import looked
@@ -55,14 +55,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Report:
-    """What a task did, and in which process: rows written, images read, its records, and chunks
-    for the parent."""
+    """What a task did, and in which process: rows written, images read, its records, chunks for
+    the parent, and how many rows were not paired as the recipe wants."""
 
     process: int
     rows: int
     decodes: int
     parts: tuple[Part, ...]
     encoded: Sequence[Encoded]
+    unmet: int = 0
 
 
 def render(context_path: Path, task: Task) -> Report:
@@ -72,7 +73,7 @@ def render(context_path: Path, task: Task) -> Report:
     """
     context = _context(context_path)
     parts: list[Part] = []
-    decodes = 0
+    decodes = unmet = 0
     with context.writer as writer:
         for run in _same_members(context.plan, task.pieces):
             blocks = [_rows_of(context.plan, piece, alone=len(run) == 1) for piece in run]
@@ -81,11 +82,12 @@ def render(context_path: Path, task: Task) -> Report:
             decodes += read
             for piece, block in zip(run, blocks, strict=True):
                 crcs = _write_block(context, writer, block, members, masks)
+                unmet += 0 if block.unmet is None else int(block.unmet[block.made].sum())
                 first = context.plan.first_row(piece)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, first, crcs))
         encoded = writer.encoded()
     rows = sum(map(len, task.pieces))
-    return Report(os.getpid(), rows, decodes, tuple(parts), encoded)
+    return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet)
 
 
 def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str, str]]:
@@ -170,13 +172,13 @@ def forget() -> None:
 
 @lru_cache(maxsize=1)
 def _context(path: Path) -> Context:
-    context: Context = pickle.loads(path.read_bytes())
+    context: Context = kept(path)
     return context
 
 
 @lru_cache(maxsize=1)
 def _source(path: Path) -> Source:
-    source: Source = pickle.loads(path.read_bytes())
+    source: Source = kept(path)
     return source
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from augtool import books, interrupts
-from augtool.books import open_books
+from augtool.books import kept, open_books
 from augtool.errors import OutputError, OutputExists, UsageError
 
 
@@ -133,3 +134,17 @@ def test_a_signal_at_any_moment_leaves_no_folder_no_lock_and_no_open_file(tmp_pa
         assert free_file_number() == number, step
         assert [signal.getsignal(number) for number in signal.valid_signals()] == handlers, step
     assert stops >= bytecodes - 1
+
+
+def test_large_arrays_are_mapped_and_not_copied_into_each_process(tmp_path: Path) -> None:
+    small, large = np.arange(10), np.arange(100_000)
+    with open_books(tmp_path / "o.h5") as opened:
+        path = opened.keep({"small": small, "large": large, "again": large})
+        assert path.stat().st_size < 2000
+        found = kept(path)
+        assert np.array_equal(found["small"], small)
+        assert np.array_equal(found["large"], large)
+        assert isinstance(found["large"].base, np.memmap)
+        assert not found["large"].flags.writeable
+        assert found["large"].base.filename == found["again"].base.filename
+        del found

@@ -1,0 +1,96 @@
+"""Sampling: which source rows a run is made of, how often each, and which are mixed together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from augtool.errors import UsageError
+
+Pair = Literal["any", "other-class", "same-class", "other-group", "same-group"]
+Balance = Literal["none", "classes", "sqrt"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What of a source takes part. ``rows``, ``only_classes``, ``per_class`` and the recipe's
+    ``limit`` choose rows, in this order; ``holdout`` parts them; ``balance`` or ``row_weights``
+    says how often each is in a pass.
+
+    A KEY is an array or a property of the source, such as ``patient``. A FILE (.csv, .txt, .npy)
+    has one value a row; an output's recipe has only its name and a hash of what it said:
+    ``weights.csv#1f0a…``. With such a name the file must say the same again.
+
+    pair
+        Which rows are mixed: ``any``; of another or of the same class (the main target's); of
+        another or of the same group.
+    group_by
+        KEY or FILE: rows of one value are a group.
+    balance
+        ``classes``: each class equally often; ``sqrt``: in proportion to the square root of its
+        count.
+    row_weights
+        KEY or FILE: how often each row is drawn, in proportion, from 0.
+    only_classes
+        Names or numbers of classes.
+    per_class
+        At most this many rows of each class, drawn by the seed.
+    rows
+        FILE with one row a line, its name or its number.
+    holdout
+        The share of rows, in 0…1, that is not mixed and becomes the validation output: whole
+        groups with ``group_by``, and the same share of each class.
+    carry
+        KEYs whose values are copied from each row's base, as fields ``carry_<key>``.
+    """
+
+    pair: Pair = "any"
+    group_by: str | None = None
+    balance: Balance = "none"
+    row_weights: str | None = None
+    only_classes: tuple[str, ...] | None = None
+    per_class: int | None = None
+    rows: str | None = None
+    holdout: float | None = None
+    carry: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, words in (("pair", Pair), ("balance", Balance)):
+            if getattr(self, name) not in get_args(words):
+                raise UsageError(
+                    f"{name} {getattr(self, name)}: choose {', '.join(get_args(words))}"
+                )
+        if self.per_class is not None and self.per_class < 1:
+            raise UsageError(f"per-class {self.per_class}: must be at least 1")
+        if self.holdout is not None and not 0 < self.holdout < 1:
+            raise UsageError(f"holdout {self.holdout:g}: must be above 0 and below 1")
+        if self.only_classes is not None and not self.only_classes:
+            raise UsageError("only-classes: names no class; leave it out")
+        if len(set(self.carry)) < len(self.carry):
+            raise UsageError("carry: names a key twice; name each once")
+        if self.balance != "none" and self.row_weights is not None:
+            raise UsageError("balance and row-weights both say how often a row is drawn: give one")
+        if self.by_group and self.group_by is None:
+            raise UsageError(f"pair {self.pair}: say what a group is, with group-by")
+        if self.group_by is not None and not self.by_group and self.holdout is None:
+            raise UsageError(
+                "group-by: nothing uses it; add pair same-group or other-group, or holdout"
+            )
+
+    @property
+    def by_group(self) -> bool:
+        """Whether pairs are of the same group, or of others."""
+        return self.pair.endswith("-group")
+
+    @property
+    def alike(self) -> bool:
+        """Whether rows of a class or group are mixed with each other."""
+        return self.pair.startswith("same")
+
+    @property
+    def draws(self) -> bool:
+        """Whether rows are drawn, some several times in a pass."""
+        return self.balance != "none" or self.row_weights is not None
+
+
+EVERYTHING = Sampling()

@@ -1,0 +1,302 @@
+"""Which rows take part, how often, and which are held out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augtool.errors import SourceError, UsageError
+from augtool.holdout import held_out
+from augtool.known import Known
+from augtool.plan import Plan, make_plan
+from augtool.recipe import Recipe, recipe_from_json, step
+from augtool.sampling import Sampling
+from augtool.virtual import apportioned, balanced, weighted
+
+SHAPE = (6, 7, 3)
+COUNTS = st.lists(st.integers(1, 30), min_size=2, max_size=8)
+
+
+def classes_of(counts: list[int]) -> np.ndarray:
+    """Rows of so many of each class, scattered."""
+    return np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+
+
+def plan_of(known: Known, n: int, **recipe: Any) -> Plan:
+    made = Recipe((step("cutmix"),), sampling=known.sampling, **{"block_rows": 64, **recipe})
+    return make_plan(made, n, SHAPE, 1, known=known)
+
+
+def bases(plan: Plan, number: int = 0) -> np.ndarray:
+    """The source rows that the rows of a pass are based on."""
+    return np.concatenate([plan.draw(number, block).src[:, 0] for block in range(plan.blocks)])
+
+
+@given(COUNTS, st.integers(1, 9), st.integers(0, 99))
+def test_balanced_classes_differ_by_one_row_after_each_copy_and_all_copies(
+    counts: list[int], copies: int, seed: int
+) -> None:
+    classes = classes_of(counts)
+    made = balanced(np.arange(len(classes)), classes, "classes", seed)
+    total = np.zeros(len(counts), int)
+    for copy in range(copies):
+        rows = made.at(copy, np.arange(made.n))
+        of_class = np.bincount(classes[rows], minlength=len(counts))
+        assert of_class.max() - of_class.min() <= 1
+        total += of_class
+        assert total.max() - total.min() <= 1
+
+
+@given(COUNTS, st.sampled_from(["classes", "sqrt"]), st.integers(0, 99))
+def test_copies_go_through_a_whole_class_before_a_row_comes_again(
+    counts: list[int], rule: str, seed: int
+) -> None:
+    classes = classes_of(counts)
+    made = balanced(np.arange(len(classes)), classes, rule, seed)
+    rows = np.concatenate([made.at(copy, np.arange(made.n)) for copy in range(5)])
+    for number, count in enumerate(counts):
+        own = rows[classes[rows] == number]
+        for start in range(0, len(own) - count, count):
+            assert len(set(own[start : start + count])) == count
+
+
+@given(COUNTS, st.integers(0, 99))
+def test_square_root_balance_is_within_a_row_of_its_share(counts: list[int], seed: int) -> None:
+    classes = classes_of(counts)
+    made = balanced(np.arange(len(classes)), classes, "sqrt", seed)
+    of_class = np.bincount(classes[made.at(3, np.arange(made.n))], minlength=len(counts))
+    shares = np.sqrt(counts) / np.sqrt(counts).sum() * sum(counts)
+    assert (np.abs(of_class - shares) < 1).all()
+
+
+@given(
+    st.lists(st.integers(0, 9) | st.floats(0, 9), min_size=1, max_size=80).filter(any),
+    st.integers(0, 99),
+    st.integers(0, 9),
+)
+def test_weighted_rows_have_their_share_rounded_down_or_up(
+    weights: list[float], seed: int, copy: int
+) -> None:
+    made = weighted(np.arange(len(weights)), np.array(weights), seed)
+    rows = made.at(copy, np.arange(made.n))
+    assert (np.diff(made.edges(copy)) >= 0).all()
+    counts = np.bincount(rows, minlength=len(weights))
+    shares = np.array(weights) * (len(weights) / sum(weights))
+    assert counts.sum() == len(weights)
+    assert (np.abs(counts - shares) < 1 + 1e-6).all()
+    assert (counts[np.array(weights) == 0] == 0).all()
+
+
+def test_shares_below_one_are_had_in_turn() -> None:
+    weights = np.array([1] * 90 + [10] * 10)
+    made = weighted(np.arange(100), weights, 0)
+    counts = sum(np.bincount(made.at(copy, np.arange(100)), minlength=100) for copy in range(19))
+    assert (np.abs(counts - weights * 100 / 190 * 19) <= 2).all()  # 10 and 100
+
+
+def test_weights_of_any_size_are_scaled_and_none_is_lost() -> None:
+    made = weighted(np.arange(3), np.array([1e-300, 1e300, 0.0]), 0)
+    assert np.array_equal(made.at(0, np.arange(3)), [1, 1, 1])
+    assert (np.diff(made.sums) > 0).sum() == 2
+
+
+@given(st.integers(0, 500), st.lists(st.integers(0, 50), min_size=1, max_size=9).filter(any))
+def test_apportioned_shares_are_rounded_and_sum_up(total: int, weights: list[int]) -> None:
+    made = apportioned(total, weights)
+    assert sum(made) == total
+    for one, weight in zip(made, weights, strict=True):
+        assert abs(Fraction(total * weight, sum(weights)) - one) < 1
+
+
+@pytest.mark.parametrize("rule", ["classes", "sqrt"])
+def test_a_balanced_plan_has_the_same_rows_as_bases_and_as_partners(rule: str) -> None:
+    classes = classes_of([200, 100, 20, 3])
+    sampling = Sampling(balance=rule)  # type: ignore[arg-type]
+    plan = plan_of(Known(sampling, classes), len(classes), copies=3, keep_originals=True)
+    assert plan.blocks >= 5
+    assert [plan.group(number) for number in range(4)] == [0, 0, 1, 2]
+    assert np.array_equal(np.sort(bases(plan, 0)), np.sort(bases(plan, 1)))
+    assert not np.array_equal(np.sort(bases(plan, 1)), np.sort(bases(plan, 2)))
+    for number in range(1, 4):
+        src = np.concatenate([plan.draw(number, block).src for block in range(plan.blocks)])
+        assert np.array_equal(np.sort(src[:, 0]), np.sort(src[:, 1]))
+        assert (src[:, 0] != src[:, 1]).all()
+        assert len(src) == len(classes)
+
+
+@pytest.mark.parametrize("chosen", [{"balance": "classes"}, {"row_weights": "w"}])
+def test_drawn_rows_are_mixed_with_their_own_class_too(chosen: dict[str, Any]) -> None:
+    classes = classes_of([200, 100, 20, 3])
+    sampling = Sampling(pair="same-class", **chosen)
+    known = Known(sampling, classes, weights=1.0 / np.bincount(classes)[classes])
+    plan = plan_of(known, len(classes), copies=2)
+    for number in range(2):
+        for block in range(plan.blocks):
+            src = plan.draw(number, block).src
+            paired = src[:, 1] >= 0
+            assert (classes[src[paired, 0]] == classes[src[paired, 1]]).all()
+            assert (src[:, 0] != src[:, 1]).all()
+
+
+def test_rows_of_unknown_class_are_not_balanced() -> None:
+    classes = np.array([-1] * 10 + [0] * 20 + [1] * 5)
+    plan = plan_of(Known(Sampling(balance="classes"), classes), 35)
+    assert plan.n == 25
+    assert classes[bases(plan)].min() == 0
+
+
+@given(st.data())
+def test_choices_of_rows_compose_in_the_order_that_is_promised(data: st.DataObject) -> None:
+    n = data.draw(st.integers(20, 90))
+    classes = np.random.default_rng(n).integers(-1, 4, n)
+    rows = np.flatnonzero(np.random.default_rng(n + 1).random(n) < 0.8)
+    few = data.draw(st.integers(2, 9))
+    limit = data.draw(st.integers(2, 9))
+    sampling = Sampling(rows="r.txt", only_classes=("b", "3"), per_class=few)
+    known = Known(sampling, classes, ("a", "b", "c", "d"), rows=rows)
+    without = plan_of(known, n)
+    limited = plan_of(known, n, limit=limit)
+    chosen = np.sort(bases(without))
+    wanted = rows[np.isin(classes[rows], [1, 3])]
+    assert set(chosen) <= set(wanted)
+    for one in (1, 3):
+        assert (classes[chosen] == one).sum() == min(few, (classes[wanted] == one).sum())
+    count = min(limit, len(chosen))
+    expected = [chosen[i * len(chosen) // count] for i in range(count)]
+    assert np.array_equal(np.sort(bases(limited)), expected)
+
+
+def test_the_rows_of_a_class_are_drawn_by_the_seed() -> None:
+    classes, sampling = classes_of([50, 50]), Sampling(per_class=10)
+    drawn = [
+        tuple(np.sort(bases(plan_of(Known(sampling, classes, ("a", "b")), 100, seed=seed))))
+        for seed in (0, 0, 1)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_class_with_fewer_rows_is_told() -> None:
+    known = Known(Sampling(per_class=10), classes_of([50, 3, 4]), ("a", "b", "c"))
+    (said,) = plan_of(known, 57).warnings
+    assert said == "per-class 10: 2 classes have fewer rows, such as b with 3"
+
+
+def test_an_unknown_class_is_told_with_the_nearest() -> None:
+    known = Known(Sampling(only_classes=("cat", "dgo")), classes_of([5, 5]), ("cat", "dog"))
+    with pytest.raises(
+        UsageError, match="only-classes: there is no class 'dgo'; did you mean 'dog'"
+    ):
+        plan_of(known, 10)
+
+
+def test_nothing_left_is_an_error() -> None:
+    known = Known(Sampling(only_classes=("b",)), np.zeros(9, int), ("a", "b"))
+    with pytest.raises(SourceError, match="no row of the source takes part"):
+        plan_of(known, 9)
+
+
+@given(COUNTS, st.sampled_from([0.1, 0.2, 0.3, 0.5]), st.integers(0, 99))
+def test_the_share_of_each_class_is_held_out(counts: list[int], share: float, seed: int) -> None:
+    classes = classes_of(counts)
+    known = Known(Sampling(holdout=share), classes, tuple(map(str, range(len(counts)))))
+    try:
+        held, _ = held_out(share, np.arange(len(classes)), known, seed)
+    except UsageError:
+        assert int(sum(counts) * Fraction(str(share)) + Fraction(1, 2)) == 0 or max(counts) == 1
+        return
+    assert (np.diff(held) > 0).all()
+    assert len(held) <= sum(counts) * Fraction(str(share)) + Fraction(1, 2)
+    for number, count in enumerate(counts):
+        own = (classes[held] == number).sum()
+        assert abs(own - count * Fraction(str(share))) < 1
+        assert own < count
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 99), st.sampled_from([0.2, 0.5]))
+def test_whole_groups_are_held_out_near_the_share_of_each_class(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 60, 600)
+    classes = (groups + (rng.random(600) < 0.1)) % 3
+    known = Known(Sampling(holdout=share, group_by="g"), classes, ("a", "b", "c"), groups=groups)
+    held, said = held_out(share, np.arange(600), known, seed)
+    assert said == ()
+    assert not set(groups[held]) & set(np.delete(groups, held))
+    of_class = np.bincount(classes[held]) / np.bincount(classes)
+    assert (np.abs(of_class - share) < 0.08).all()
+
+
+def test_groups_that_are_too_large_are_told() -> None:
+    known = Known(Sampling(holdout=0.1, group_by="g"), groups=np.arange(100) // 50)
+    with pytest.raises(UsageError, match=r"holdout 0\.1: .* or smaller groups"):
+        held_out(0.1, np.arange(100), known, 0)
+
+
+def test_the_validation_plan_has_what_is_held_out_in_order_and_unmixed() -> None:
+    classes = classes_of([300, 100])
+    known = Known(Sampling(holdout=0.2), classes, ("a", "b"))
+    train = plan_of(known, 400, copies=2)
+    plan = train.validation()
+    assert plan is not None
+    assert (train.n, plan.n, plan.total, plan.passes) == (320, 80, 80, 1)
+    blocks = [plan.draw(0, block) for block in range(plan.blocks)]
+    src = np.concatenate([block.src for block in blocks])
+    assert np.array_equal(np.concatenate([block.out for block in blocks]), np.arange(80))
+    assert (np.diff(src[:, 0]) > 0).all()
+    assert (src[:, 1] == -1).all()
+    assert all((block.weight == [1, 0]).all() for block in blocks)
+    assert np.array_equal(np.union1d(src[:, 0], bases(train)), np.arange(400))
+    assert not set(src[:, 0]) & set(bases(train))
+
+
+def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn() -> None:
+    classes, names = classes_of([300, 100]), ("a", "b")
+    plain = plan_of(Known(Sampling(holdout=0.2), classes, names), 400)
+    drawn = plan_of(Known(Sampling(holdout=0.2, balance="classes"), classes, names), 400)
+    assert plain.held is not None
+    assert np.array_equal(plain.held, drawn.held)
+    assert not set(plain.held) & set(bases(drawn))
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"pair": "other"}, "pair other: choose any, other-class"),
+        ({"balance": "yes"}, "balance yes: choose none, classes, sqrt"),
+        ({"per_class": 0}, "per-class 0: must be at least 1"),
+        ({"holdout": 1.0}, "holdout 1: must be above 0 and below 1"),
+        ({"balance": "sqrt", "row_weights": "w"}, "both say how often"),
+        ({"pair": "same-group"}, "pair same-group: say what a group is"),
+        ({"group_by": "patient"}, "group-by: nothing uses it"),
+        ({"carry": ("a", "a")}, "carry: names a key twice"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(given_: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Sampling(**given_)
+
+
+def test_drawn_rows_have_no_source_order() -> None:
+    with pytest.raises(UsageError, match="order source: balance and row-weights draw a row"):
+        Recipe((step("cutmix"),), order="source", sampling=Sampling(balance="classes"))
+
+
+def test_a_recipe_keeps_its_sampling() -> None:
+    sampling = Sampling(pair="other-group", group_by="patient", holdout=0.2, only_classes=("a",))
+    recipe = Recipe((step("cutmix"),), sampling=sampling)
+    assert recipe_from_json(recipe.as_json()) == recipe
+    assert json.loads(recipe.as_json())["sampling"]["pair"] == "other-group"
+
+
+def test_all_of_a_source_is_sampled_as_before(job: Callable[..., Any]) -> None:
+    recipe = Recipe((step("cutmix"),))
+    assert make_plan(recipe, 100, SHAPE, 1).places is None
+    assert dataclasses.replace(recipe, sampling=Sampling()) == recipe
