@@ -11,6 +11,8 @@ from augtool.output import Output
 from augtool.params import shown
 from augtool.recipe import Choice, Recipe, Step
 
+_CLASSES = "class", "classes"
+
 
 def paragraph(output: Output) -> str:
     """What was done, with the run's real parameters, counts, seed, versions and digest."""
@@ -23,7 +25,7 @@ def paragraph(output: Output) -> str:
         f"Training images were augmented offline with augtool {attributes['augtool_version']} "
         f"by {steps}. {_passes(recipe, len(output))} were made from "
         f"{attributes['source_rows']:,} source images ({shape}, {output.images.dtype}, "
-        f"{attributes['num_classes']:,} classes) with seed {recipe.seed}{_smoothing(recipe)}. "
+        f"{_targets(output)}) with seed {recipe.seed}{_smoothing(recipe)}. "
         "Each label is the weighted sum of the labels of an image's sources, with the weights "
         f"that its pixels show. Versions: {_versions(attributes['versions'])}. "
         f"Source fingerprint {attributes['source_fingerprint'][:16]}, content digest "
@@ -48,6 +50,17 @@ def _passes(recipe: Recipe, rows: int) -> str:
         return f"{rows:,} images"
     passes = f"{recipe.copies} pass{'es' * (recipe.copies > 1)}"
     return f"{rows:,} images in {passes}{' and one unmixed pass' * recipe.keep_originals}"
+
+
+def _targets(output: Output) -> str:
+    """ "10 classes", "3 classes of color and 2 values of place"."""
+    said = []
+    for target in output.targets:
+        width = output.labels_of(target).shape[1]
+        one, many = ("value", "values") if output.kind_of(target) == "values" else _CLASSES
+        counted = f"{width:,} {one if width == 1 else many}"
+        said.append(f"{counted} of {target}" if target else counted)
+    return " and ".join(said)
 
 
 def _smoothing(recipe: Recipe) -> str:

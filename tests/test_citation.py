@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 import augtool
 from augtool.citation import paragraph
+from augtool.job import Job
+from augtool.recipe import Reading, Recipe, step
 
 
 def test_the_paragraph_has_what_a_reader_needs_to_make_the_rows_again(
@@ -43,3 +48,14 @@ def test_the_digest_is_of_the_content_not_of_the_container(owners: Any, job: Any
         augtool.run(one)
     digests = [augtool.open(one.output).digest for one in (plain, packed, other)]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_every_target_is_counted_as_what_it_is(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["images"] = np.zeros((30, 6, 9, 3), np.uint8)
+        file["color"], file["place"] = np.arange(30) % 4, np.linspace(0, 1, 30)
+    recipe = Recipe((step("flip"), step("cutmix")), reading=Reading(label_key=("color", "place")))
+    augtool.run(Job(str(tmp_path / "in.h5"), str(tmp_path / "out.h5"), recipe, workers=0))
+    text = paragraph(augtool.open(tmp_path / "out.h5"))
+    assert "uint8, 4 classes of color and 1 value of place)" in text
+    assert "by flip (probability 0.5) then cutmix (alpha 1" in text

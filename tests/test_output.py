@@ -13,6 +13,8 @@ import pytest
 
 import augtool
 from augtool.errors import SourceError, UsageError
+from augtool.job import Job
+from augtool.recipe import Reading, Recipe, step
 
 
 @pytest.fixture(params=[None, "gzip"])
@@ -59,6 +61,32 @@ def test_class_names_come_along(job: Any) -> None:
     one = job("sample:?n=40&size=8&classes=3")
     augtool.run(one)
     assert augtool.open(one.output).class_names == ("circle", "square", "triangle")
+
+
+def test_several_targets_and_masks_are_found_by_name(tmp_path: Path) -> None:
+    masks = np.arange(30, dtype=np.uint8)[:, None, None].repeat(6, 1).repeat(9, 2)
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["images"], file["masks"] = np.zeros((30, 6, 9, 3), np.uint8), masks
+        file["shape"], file["color"] = np.arange(30) % 4, np.linspace(0, 1, 30)
+    recipe = Recipe((step("cutmix"),), reading=Reading(label_key=("shape", "color")))
+    augtool.run(Job(str(tmp_path / "in.h5"), str(tmp_path / "out.h5"), recipe, workers=0))
+    with augtool.open(tmp_path / "out.h5") as output, h5py.File(tmp_path / "out.h5") as file:
+        assert output.targets == ("shape", "color")  # as they were asked for, not by name
+        assert output.fields[:4] == ("images", "masks", "labels_shape", "labels_color")
+        assert [output.kind_of(one) for one in output.targets] == ["classes", "values"]
+        assert np.array_equal(output.labels, file["labels_shape"])
+        assert np.array_equal(output.labels_of("color"), file["labels_color"])
+        assert np.array_equal(output[-1][1], file["labels_shape"][-1])
+        assert np.array_equal(output.masks, file["masks"])
+        with pytest.raises(KeyError):
+            output.labels_of("size")
+
+
+def test_an_output_of_one_target_has_one_without_a_name(made: str) -> None:
+    with augtool.open(made) as output:
+        assert (output.targets, output.masks) == (("",), None)
+        assert np.array_equal(output.labels_of(""), output.labels)
+        assert output.kind_of("") == "classes"
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
