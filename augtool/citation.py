@@ -20,7 +20,7 @@ def paragraph(output: Output) -> str:
     shape = "×".join(map(str, output.images.shape[1:]))
     steps = " then ".join(_step(one) for one in recipe.steps)
     used = [option for link in links_of(recipe.steps) for option in link.steps]
-    papers = " ".join(dict.fromkeys(option.method.PAPER for option in used))
+    papers = "\n".join(dict.fromkeys(option.method.PAPER for option in used))
     return (
         f"Training images were augmented offline with augtool {attributes['augtool_version']} "
         f"by {steps}. {_passes(recipe, len(output))} were made from "

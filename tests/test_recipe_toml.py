@@ -15,6 +15,7 @@ from augtool.errors import UsageError
 from augtool.job import Job
 from augtool.recipe import Choice, Reading, Recipe, Step, one_of, step
 from augtool.recipe_toml import read_recipe, recipe_from_toml, to_toml
+from augtool.sampling import Sampling
 
 shares = st.floats(0, 1)
 above = st.floats(1e-6, 1e6)
@@ -59,6 +60,14 @@ readings = st.builds(
     label_missing=st.none() | text,
     label_base=st.sampled_from([0, 1]),
 )
+samplings = st.builds(
+    Sampling,
+    pair=st.sampled_from(["any", "other-class", "same-class"]),
+    only_classes=st.none() | st.lists(text, min_size=1, max_size=3, unique=True).map(tuple),
+    per_class=st.none() | st.integers(1, 99),
+    rows=st.none() | text,
+    carry=st.lists(text, max_size=2, unique=True).map(tuple),
+)
 recipes = st.builds(
     Recipe,
     steps=st.lists(plain | choices(), min_size=1, max_size=5).map(tuple),
@@ -73,6 +82,7 @@ recipes = st.builds(
     weight_by=st.sampled_from(["area", "masks"]),
     block_rows=st.none() | st.sampled_from([2, 64, 4096]),
     reading=readings,
+    sampling=samplings,
 )
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

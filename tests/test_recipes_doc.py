@@ -39,6 +39,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file = place / folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(file)
+    for number in range(66):
+        name = "rare" if number < 6 else ("often", "common")[number % 2]
+        file = place / "uneven" / name / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(file)
     images = rng.integers(0, 256, (30, 16, 16, 3), np.uint8)
     for name, labels in (("tags", TAGS), ("ages", AGES)):
         with h5py.File(place / f"{name}.h5", "w") as file:
@@ -84,6 +89,17 @@ def switch(output: Output) -> None:
     assert hot.max() == pytest.approx(0.9 + 0.1 / 3)
     assert set(output.field("choice_option")[:].tolist()) == {0, 1}
     assert output.labels[:].min() >= np.float32(0.1 / 3)
+
+
+def uneven(output: Output) -> None:
+    check_sums(output)
+    src, names = output.field("src")[:], output.class_names
+    assert names == ("common", "often", "rare")
+    classes = np.repeat([0, 1, 2], [30, 30, 6])
+    assert np.ptp(np.bincount(classes[src[:, 0]])) <= 1  # as often the base
+    assert (classes[src[:, 0]] != classes[src[:, 1]]).all()
+    mass = output.labels[:].sum(axis=0)
+    assert mass.max() < 1.2 * mass.min()
 
 
 def segmented(output: Output) -> None:
@@ -135,6 +151,7 @@ def check_sums(output: Output) -> None:
 CHECKS: dict[str, Callable[[Output], None]] = {
     "cifar.h5": cifar,
     "switch.h5": switch,
+    "uneven.h5": uneven,
     "segmented.h5": segmented,
     "by-object.h5": by_object,
     "tagged.h5": tagged,
