@@ -21,6 +21,7 @@ from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
 from augtool.interrupts import SignalsWait
 
 _LARGE = 1 << 16  # bytes of an array that is not pickled
+_REPLACED = "replaced"  # the folder that stood where the output goes, in the books
 MANIFEST = Path(".augtool") / "manifest.json"  # in a folder that augtool has made
 
 
@@ -59,7 +60,7 @@ class Books:
         try:
             for path in _files(self.unfinished):
                 flush(path)
-            with _moved_away(self.output, self.folder / "replaced"):
+            with SignalsWait(), _moved_away(self.output, self.folder / _REPLACED):
                 self.unfinished.replace(self.output)
             if os.name == "posix":
                 flush(self.output.parent)
@@ -104,17 +105,17 @@ class _Finder(pickle.Unpickler):
 
 @contextlib.contextmanager
 def _moved_away(output: Path, aside: Path) -> Iterator[None]:
-    """A folder that stands where an output goes is out of the way, and back when that fails."""
+    """A folder that stands where an output goes is out of the way, and back when that fails; else
+    it goes with the books."""
     if not output.is_dir() or output.is_symlink():
         yield
         return
     output.replace(aside)
     try:
         yield
-    except OSError:
+    except BaseException:
         aside.replace(output)
         raise
-    shutil.rmtree(aside)
 
 
 def size_of(path: Path) -> int:
@@ -167,6 +168,8 @@ def open_books(output: Path) -> Iterator[Books]:
     _check_folder(output)
     with SignalsWait() as signals, _locked(folder, output):
         try:
+            if (folder / _REPLACED).exists() and not os.path.lexists(output):
+                (folder / _REPLACED).replace(output)  # a run was killed between the two renames
             _clear(folder)
             books = Books(folder, output)
             books.scratch.mkdir()

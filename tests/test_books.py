@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -148,3 +149,34 @@ def test_large_arrays_are_mapped_and_not_copied_into_each_process(tmp_path: Path
         assert not found["large"].flags.writeable
         assert found["large"].base.filename == found["again"].base.filename
         del found
+
+
+@pytest.mark.usefixtures("heeded")
+def test_a_signal_at_any_moment_leaves_a_replaced_folder_old_or_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "flush", lambda _path: None)  # takes long, and moves nothing
+    output = tmp_path / "mixed"
+    output.mkdir()
+    step, stopped = 0, True
+    with open_books(output) as opened:
+        while stopped:  # a signal comes a bytecode later each time, at last not at all
+            step += 1
+            (output / "rows").write_text("old")
+            opened.unfinished.mkdir(exist_ok=True)
+            (opened.unfinished / "rows").write_text("new")
+            _, stopped = signalled_at(step, lambda: opened.publish(overwrite=True))
+            assert (output / "rows").read_text() in ("old", "new")
+            shutil.rmtree(opened.folder / "replaced", ignore_errors=True)
+    assert list(tmp_path.iterdir()) == [output]
+    assert step > 100
+    assert (output / "rows").read_text() == "new"
+
+
+def test_a_folder_that_a_killed_run_was_about_to_replace_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / ".mixed.augtool" / "replaced").mkdir(parents=True)
+    (tmp_path / ".mixed.augtool" / "replaced" / "rows").write_text("old")
+    with open_books(tmp_path / "mixed"):
+        pass
+    assert (tmp_path / "mixed" / "rows").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["mixed"]
