@@ -79,10 +79,16 @@ def command(
         say_warnings(info.warnings)
 
 
+def _check_output(path: str, purpose: str) -> None:
+    if Path(path).is_dir() or path.startswith("sample:"):
+        raise UsageError(f"{path}: is an input; {purpose}")
+
+
 def _print_recipe(path: str, as_json: bool) -> None:
     from augtool import output
     from augtool.recipe_toml import to_toml
 
+    _check_output(path, "--recipe prints that of an output of augtool")
     with output.open(path) as opened:
         recipe = opened.recipe
     stdout.write(f"{recipe.as_json()}\n" if as_json else to_toml(recipe))
@@ -92,6 +98,7 @@ def _cite(path: str, as_json: bool) -> None:
     from augtool import output
     from augtool.citation import paragraph
 
+    _check_output(path, "--cite is about an output of augtool")
     with output.open(path) as opened:
         text = paragraph(opened)
     if as_json:
@@ -103,8 +110,7 @@ def _cite(path: str, as_json: bool) -> None:
 def _explain(path: str, row: int, spec: str | None, reading: Reading, as_json: bool) -> None:
     from augtool import output
 
-    if Path(path).is_dir() or path.startswith("sample:"):
-        raise UsageError(f"{path}: is an input; --row explains a row of an output of augtool")
+    _check_output(path, "--row explains a row of an output of augtool")
     with output.open(path) as opened:
         _tell(_explained(opened, row, spec, reading), findings.row_lines, as_json)
 

@@ -86,3 +86,10 @@ def test_labels_that_are_not_known_count_for_no_class(cli: Cli, hdf5: Callable[.
     assert mass == {"0": 10, "1": 10, "2": 10}
     listed = printed(cli, "inspect", source, "--label-missing", -1, "--list").splitlines()
     assert listed[1].startswith("0,nan,")
+
+
+@pytest.mark.parametrize("option", ["--recipe", "--cite"])
+def test_what_only_outputs_have_is_not_asked_of_inputs(
+    refused: Callable[..., str], option: str
+) -> None:
+    assert refused("inspect", "sample:", option).startswith("sample:: is an input; --")
