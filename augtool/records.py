@@ -10,10 +10,12 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 _POLYNOMIAL = 0xEDB88320
+_ONE, _X = 1 << 31, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,25 @@ class Records:
         chosen = [
             one for one in self.parts if one.start >= start and (stop is None or one.start < stop)
         ]
-        ordered = sorted(chosen, key=lambda part: (part.number, part.block, part.low))
+        ordered = sorted(chosen, key=_place)
         return {name: _digest(name, ordered) for name in ordered[0].crcs} if ordered else {}
+
+    def __call__(self, start: int, stop: int) -> dict[str, str]:
+        """The digests of the plan's rows start … stop−1, as a sink asks for them."""
+        return self.digests(start, stop)
+
+    def whole(self) -> dict[str, tuple[int, int]]:
+        """For each field the CRC-32 of all its bytes, in plan order, and how many they are."""
+        totals: dict[str, tuple[int, int]] = {}
+        for part in sorted(self.parts, key=_place):
+            for name, (crc, length) in part.crcs.items():
+                before, so_far = totals.get(name, (0, 0))
+                totals[name] = joined(before, crc, length), so_far + length
+        return totals
+
+
+def _place(part: Part) -> tuple[int, int, int]:
+    return part.number, part.block, part.low
 
 
 def _digest(name: str, ordered: list[Part]) -> str:
@@ -70,25 +89,30 @@ def crc(data: memoryview | bytes, before: int = 0) -> int:
 def joined(first: int, second: int, second_length: int) -> int:
     """The CRC-32 of two byte strings in a row, from each one's CRC and the second's length.
 
-    Appending a zero bit is a linear map of the CRC over GF(2); it is raised to the power of the
-    second's length in bits by repeated squaring (Adler, zlib ``crc32_combine``).
+    A CRC is a polynomial over GF(2) modulo the CRC-32's own, x⁰ in the highest bit. A byte that
+    follows multiplies it by x⁸ (Adler, zlib ``crc32_combine``).
     """
-    step = [_POLYNOMIAL, *(1 << bit for bit in range(31))]
-    bits = 8 * second_length
-    while bits:
-        if bits & 1:
-            first = _times(step, first)
-        step = [_times(step, column) for column in step]
-        bits >>= 1
-    return first ^ second
+    return _times(_power(8 * second_length), first) ^ second
 
 
-def _times(matrix: list[int], vector: int) -> int:
-    """matrix · vector over GF(2); column i of the matrix is what bit i becomes."""
-    product, bit = 0, 0
-    while vector:
-        if vector & 1:
-            product ^= matrix[bit]
-        vector >>= 1
-        bit += 1
+@lru_cache(maxsize=1 << 10)
+def _power(exponent: int) -> int:
+    """x to the ``exponent``, by repeated squaring."""
+    power, square = _ONE, _X
+    while exponent:
+        if exponent & 1:
+            power = _times(power, square)
+        square = _times(square, square)
+        exponent >>= 1
+    return power
+
+
+def _times(one: int, other: int) -> int:
+    """The product of two polynomials."""
+    product, bit = 0, _ONE
+    while bit:
+        if one & bit:
+            product ^= other
+        other = other >> 1 ^ (_POLYNOMIAL if other & 1 else 0)
+        bit >>= 1
     return product

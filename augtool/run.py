@@ -130,7 +130,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         for report in _reports(tasks, engine, workers, context):
             if not job.endless:  # what never ends has no record
                 records.add(report.parts)
-            sink.append(report.encoded, records.digests)
+            sink.append(report.encoded, records)
             processes.add(report.process)
             unmet += report.unmet
             done, decodes = done + report.rows, decodes + report.decodes
@@ -139,9 +139,9 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         worker.forget()
         _ = source.pixels  # raises when an array that was read in place has changed meanwhile
 
-        sink.finish(records.digests)
+        sink.finish(records)
         if books.unfinished.is_dir():
-            manifest.write(order, sinks.format_of(job.output, job.format), records.digests)
+            manifest.write(order, sinks.format_of(job.output, job.format), records)
         nbytes = 0 if streams else size_of(books.unfinished)
         if not streams:
             books.publish(job.overwrite)

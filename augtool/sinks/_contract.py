@@ -9,7 +9,7 @@ its name.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,16 @@ from augtool.schema import Field
 Buffer = memoryview | bytes
 
 
-Digests = Callable[[int, int], Mapping[str, str]]
-"""For each field the digest of the output rows start … stop−1."""
+class Digests(Protocol):
+    """What was written, as far as it is known; once all is, of the whole."""
+
+    def __call__(self, start: int, stop: int, /) -> Mapping[str, str]:
+        """For each field the digest of the output rows start … stop−1."""
+        ...
+
+    def whole(self) -> Mapping[str, tuple[int, int]]:
+        """For each field the CRC-32 of all its bytes, and how many they are."""
+        ...
 
 
 @dataclass(frozen=True)

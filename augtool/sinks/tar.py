@@ -8,12 +8,10 @@ records; readers pass it over.
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,6 +21,7 @@ import numpy.typing as npt
 
 from augtool.encode import Encoding, encoding
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order
+from augtool.sinks._npy import npy
 from augtool.sinks._places import bytes_of, refused
 from augtool.sinks._tar import END, member
 
@@ -67,7 +66,9 @@ class TarSink:
             self._write(piece.data)
 
     def finish(self, digests: Digests) -> None:
-        """Complete the last archive."""
+        """Complete the last archive, which is the first where there are no rows."""
+        if self._number < 0:
+            self._begin(0)
         self._complete(digests)
 
     def close(self) -> None:
@@ -191,17 +192,3 @@ class TarWriter:
                 plan[name] = value.tolist()
         text = json.dumps(plan, separators=(",", ":")).encode()
         return b"".join([*files, member(f"{key}.json", text)])
-
-
-def npy(value: npt.NDArray[Any]) -> bytes:
-    """An array as the bytes of a .npy file."""
-    return npy_header(value.shape, value.dtype) + np.ascontiguousarray(value).tobytes()
-
-
-@cache
-def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    """What stands before the data of a .npy file."""
-    stream = io.BytesIO()
-    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(stream, header)
-    return stream.getvalue()

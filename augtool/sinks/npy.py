@@ -1,0 +1,66 @@
+"""A folder of .npy files that can be memory-mapped: ``x_train.npy``, ``y_train.npy``, and one for
+each other field.
+
+They are laid out at full size with their space reserved, and workers write their rows in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from augtool.schema import Field
+from augtool.sinks import _writeback
+from augtool.sinks._contract import Digests, Encoded, Order
+from augtool.sinks._npy import array_name, npy_header
+from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve
+
+SUFFIXES: tuple[str, ...] = ()
+FOLDER = True
+OPTIONS = frozenset({"sparse", "nchw", "order"})
+
+
+def chunk_rows(_order: Order) -> int | None:
+    """None: any task may write anywhere."""
+    return None
+
+
+def lay_out(order: Order) -> NpySink:
+    """All files with their headers, and space for their rows."""
+    check_space(order.path, sum(one.row_bytes for one in order.fields) * order.rows)
+    places = {one.name: (_lay_out_file(order, one),) for one in order.fields}
+    return NpySink(PlacedWriter(places), tuple(each.path for (each,) in places.values()))
+
+
+def _lay_out_file(order: Order, one: Field) -> Place:
+    path = order.path / f"{array_name(one.name, 'x_train', 'y_train')}.npy"
+    header = npy_header((order.rows, *one.shape), np.dtype(one.dtype))
+    try:
+        with path.open("wb") as file:
+            file.write(header)
+            file.truncate(len(header) + order.rows * one.row_bytes)
+        reserve(path)
+    except OSError as error:
+        raise refused(path, error) from error
+    return Place(0, order.rows, path, len(header), one.row_bytes)
+
+
+@dataclass
+class NpySink:
+    """The files under construction."""
+
+    writer: PlacedWriter
+    files: tuple[Path, ...]
+
+    def append(self, _pieces: Sequence[Encoded], _digests: Digests) -> None:
+        """What workers wrote goes to the disk."""
+        _writeback.begin(self.files[0])
+
+    def finish(self, _digests: Digests) -> None:
+        """Nothing: each file is complete when its rows are there."""
+
+    def close(self) -> None:
+        """Nothing: no file is held open."""
