@@ -56,6 +56,12 @@ def ranges_of(job: Job, plan: Plan, order: Order) -> Iterable[tuple[int, int]]:
     if job.copy is not None:
         return (_share(job, plan, job.copy),)
     if job.endless:
+        low, high = _share(job, plan, 0)
+        if low == high:  # copy after copy without a row
+            raise UsageError(
+                f"num_tasks {job.num_tasks}: the source has {plan.blocks} blocks to share out, so "
+                f"task {job.task_index} would make nothing; use at most {plan.blocks}"
+            )
         return (_share(job, plan, number) for number in itertools.count())
     if job.num_tasks > 1:
         return tuple(_share(job, plan, number) for number in range(plan.passes))
