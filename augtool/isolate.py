@@ -1,4 +1,4 @@
-"""Running one function in a child process that may die.
+"""Starting processes, and running one function in a child process that may die.
 
 HDF5 files from outside can crash the library that reads them, so they are looked at in a process
 whose death costs nothing but an error message.
@@ -7,6 +7,7 @@ whose death costs nothing but an error message.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import multiprocessing
 import os
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # Windows has no forkserver to import
 
 if sys.platform != "win32":
     import resource
-    from multiprocessing import resource_tracker
+    from multiprocessing import forkserver, resource_tracker, util
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,8 +40,11 @@ _CAUSES = {
     "SIGXCPU": "did not come to an end",
 }
 
+ASKED = "_AUGTOOL_SERVER"  # the environment variable that tells the fork server what to load
+_PATIENCE = 0.3  # seconds: about what a process of one's own takes to import as much
+
 _start_lock = threading.RLock()
-_server_ready = threading.Event()
+_server_says: list[int] = []  # a pipe that has a byte once the fork server answers
 
 
 def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -51,8 +55,8 @@ def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     `SourceError` when the child dies before it answers; the first argument then stands in the
     message as what was being read.
     """
-    # A fork server that is still importing the kernels would keep this waiting.
-    context = process_context() if _server_ready.is_set() else multiprocessing.get_context("spawn")
+    # A fork server that has kernels to compile would keep this waiting.
+    context = process_context() if _server_answers() else multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)
     child = context.Process(target=_answer, args=(writer, function, args, kwargs), daemon=True)
     with reader:
@@ -80,9 +84,27 @@ def process_context() -> ForkServerContext | SpawnContext:
     return multiprocessing.get_context("spawn")
 
 
-def server_is_ready() -> None:
-    """Say that the fork server has started a process, so that `isolated` starts its own there."""
-    _server_ready.set()
+def start_server(kernels: tuple[str, ...] = (), method: str | None = None) -> bool:
+    """Have the fork server get ready, if there is one and it has not been started: with these
+    kernels, or those of a method. Returns whether it was started now."""
+    if _server_says or process_context().get_start_method() != "forkserver":
+        return False
+    said = os.path.join(util.get_temp_dir(), "ready")  # noqa: PTH118 (what multiprocessing gives)
+    os.mkfifo(said)
+    _server_says.append(os.open(said, os.O_RDONLY | os.O_NONBLOCK))
+    os.environ[ASKED] = json.dumps((kernels, method, said))
+    try:
+        with bare_main():
+            process_context().set_forkserver_preload(["augtool.engines._server"])
+            forkserver.ensure_running()
+    finally:
+        del os.environ[ASKED]
+    return True
+
+
+def _server_answers() -> bool:
+    """Whether the fork server starts processes at once, or in a moment."""
+    return bool(_server_says and wait(_server_says, _PATIENCE))
 
 
 @contextlib.contextmanager

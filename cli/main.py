@@ -56,6 +56,16 @@ class Lazy(Group):
             return _run.command(cmd_name)
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's; what a run takes longest to load is begun before anything else is."""
+        if _asks_for_a_run(args):
+            from augtool.engines.processes import start_early
+
+            start_early(args[0])
+        return super().resolve_command(ctx, args)
+
     def sections(self, ctx: click.Context) -> dict[str, list[str]]:
         """Methods, and other commands."""
         methods = _modules.names("methods")
@@ -64,6 +74,17 @@ class Lazy(Group):
             "Methods": [name for name in names if name in methods],
             "Commands": [name for name in names if name not in methods],
         }
+
+
+def _asks_for_a_run(arguments: Sequence[str]) -> bool:
+    """Whether, at a glance, a command line is for one method and makes something by processes."""
+    given = {argument.partition("=")[0] for argument in arguments[1:]}
+    return (
+        not given.isdisjoint({"--in", "-i"})
+        and not given.isdisjoint({"--out", "-o"})
+        and given.isdisjoint({"--help", "-h", "--dry-run"})
+        and arguments[0] in _modules.names("methods")
+    )
 
 
 @click.group(

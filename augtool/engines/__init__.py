@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
 
-from augtool import worker
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor
 from augtool.errors import WorkerDied
-from augtool.isolate import server_is_ready
 from augtool.job import INLINE
 
 
@@ -22,11 +19,12 @@ def open_engine(workers: int) -> Iterator[Executor]:
     if workers == INLINE:
         yield InlineExecutor()
         return
+    from augtool import worker  # not above: it takes long, and the server is started before
+
     engine = ProcessExecutor(workers)
     try:
-        # One for each: a pool starts no process for a task while another waits for one.
-        for first in [engine.submit(worker.ready) for _ in range(workers)]:
-            first.add_done_callback(_server_answered)
+        for _ in range(workers):  # a pool starts no process for a task while another waits
+            engine.submit(worker.ready)
         yield engine
     except BrokenProcessPool as error:
         engine.stop()
@@ -37,8 +35,3 @@ def open_engine(workers: int) -> Iterator[Executor]:
         engine.stop()
         raise
     engine.shutdown()
-
-
-def _server_answered(first: Future[Any]) -> None:
-    if not first.cancelled() and first.exception() is None:
-        server_is_ready()

@@ -14,9 +14,10 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from augtool import kernels
-from augtool.isolate import bare_main, end_with_parent, process_context
+from augtool.isolate import bare_main, end_with_parent, process_context, start_server
 
 _warmed: set[str] = set()  # kernels that workers have or find in the cache
+_begun_for: list[str] = []  # the method whose kernels the server has, until they are known
 
 
 class ProcessExecutor(ProcessPoolExecutor):
@@ -43,20 +44,22 @@ class ProcessExecutor(ProcessPoolExecutor):
             process.join()
 
 
+def start_early(method: str) -> None:
+    """Have the fork server made ready for a run of this method: what it takes to know its kernels
+    is not imported yet, and a processor has nothing else to do."""
+    if start_server(method=method):
+        _begun_for.append(method)
+
+
 def warm_up(kernel_names: tuple[str, ...]) -> None:
     """Have workers made ready, with these kernels in them, while the parent is busy."""
-    context = process_context()
-    if _warmed or context.get_start_method() != "forkserver":
-        # The server, if any, began with other kernels: workers find these in the cache on disk.
-        if not _warmed.issuperset(kernel_names):
-            kernels.load(kernel_names)
-    else:
-        from multiprocessing import forkserver
+    if _begun_for:
+        from augtool import methods
 
-        modules = [f"{kernels.__name__}.{name}" for name in kernel_names]
-        with bare_main():
-            context.set_forkserver_preload(["augtool.worker", *modules])
-            forkserver.ensure_running()
+        _warmed.update(methods.load(_begun_for.pop()).KERNELS)
+    if not start_server(kernel_names) and not _warmed.issuperset(kernel_names):
+        # The server, if any, began with other kernels: workers find these in the cache on disk.
+        kernels.load(kernel_names)
     _warmed.update(kernel_names)
 
 

@@ -1,0 +1,30 @@
+"""What the fork server does before it answers: it imports what its workers need.
+
+It is imported there alone, and told what to load by `augtool.isolate.start_server`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+
+from augtool import isolate, kernels, methods
+from augtool.errors import UsageError
+
+
+def prepare(asked: str) -> None:
+    """Load kernels, those named or those of a method, and say that it is done."""
+    names, method, said = json.loads(asked)
+    with contextlib.suppress(UsageError):  # a broken plug-in: the parent says so
+        kernels.load(names if method is None else methods.load(method).KERNELS)
+    with contextlib.suppress(OSError):  # the parent, which reads, has ended meanwhile
+        pipe = os.open(said, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(pipe, b"!")
+        os.close(pipe)
+
+
+importlib.import_module("augtool.worker")
+if isolate.ASKED in os.environ:  # not when a server that was killed is started again
+    prepare(os.environ.pop(isolate.ASKED))
