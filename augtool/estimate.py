@@ -55,8 +55,9 @@ def estimate(job: Job) -> Estimate:
     layout = sinks.load(sinks.format_of(job.output, job.format))
     check_options(job)
     check_output(job)
+    vanishes = sinks.leaves_nothing(job.output, job.format)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_for(job.recipe, job.input, Path(scratch), job.masks)
+        source = open_for(job.recipe, job.input, Path(scratch), job.masks, job.labels)
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
         order = order_of(job, plan, source, output)
@@ -77,7 +78,7 @@ def estimate(job: Job) -> Estimate:
                 *source.notes.warnings,
                 *plan_warnings(source, plan),
                 *_pair_warnings(plan),
-                *_space_warnings(output, nbytes if chunk_rows is None else 0),
+                *([] if vanishes or chunk_rows else _space_warnings(output, nbytes)),
                 *_skip_warnings(job, broken),
             ),
         )

@@ -86,10 +86,13 @@ def inspect(output: Output) -> Inspection:
     )
 
 
-def inspect_source(spec: str, reading: Reading, masks: str | None = None) -> SourceInfo:
-    """Look at a source without reading its pixels; ``masks`` is a folder of label images."""
+def inspect_source(
+    spec: str, reading: Reading, masks: str | None = None, labels_in: str | None = None
+) -> SourceInfo:
+    """Look at a source without reading its pixels; ``masks`` is a folder of label images,
+    ``labels_in`` a file of labels."""
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(spec, reading, Path(scratch))
+        source = open_source(spec, reading, Path(scratch), labels_in)
         if masks is not None:
             source = with_folder(source, masks, Path(scratch), 0)
         return SourceInfo(

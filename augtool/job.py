@@ -25,6 +25,9 @@ class Job:
     masks
         A folder of label images beside a folder of images; arrays have theirs inside, see
         `Reading.mask_key`.
+    labels
+        A file with the labels of images that lie in no class folders: CSV, JSON lines, Parquet,
+        npy.
     copy
         On stdout: make the rows of this copy alone, from 0, as they are in a longer run.
     endless
@@ -61,6 +64,7 @@ class Job:
     output: str
     recipe: Recipe
     masks: str | None = None
+    labels: str | None = None
     format: str | None = None
     shards: int | None = None
     shard_size: str | None = None

@@ -21,11 +21,11 @@ def has_ids(masks: Masks | None) -> bool:
 
 def with_folder(source: Source, folder: str, scratch: Path, fill: int) -> Source:
     """A source of image files with the label images in ``folder``; see `open_masks`."""
+    from augtool.sources._encoded import EncodedSource
     from augtool.sources._masks import open_masks
-    from augtool.sources.folder import FolderSource
 
     masks = open_masks(source, folder, scratch, fill)
-    assert isinstance(source, FolderSource)
+    assert isinstance(source, EncodedSource)
     return dataclasses.replace(source, masks=masks)
 
 

@@ -48,6 +48,11 @@ class Reading:
     image_key, label_key, layout
         HDF5 and npz: the arrays to read and the meaning of the image array's axes. Several label
         keys make several targets, named by the keys' last parts.
+    name_column, label_column, label_sep
+        Tables of labels: the column that names the images, those that have labels (several are
+        several targets), and what stands between several classes in a cell.
+    label_from_name
+        A regular expression that is looked for in relative paths: its first group is the class.
     label_missing
         What stands for an unknown label: ``nan``, or a number or word besides it ("-1").
     mask_key
@@ -68,6 +73,10 @@ class Reading:
     split: str | None = None
     image_key: str | None = None
     label_key: tuple[str, ...] | None = None
+    name_column: str | None = None
+    label_column: tuple[str, ...] | None = None
+    label_sep: str | None = None
+    label_from_name: str | None = None
     label_missing: str | None = None
     mask_key: str | None = None
     layout: Layout | None = None
@@ -80,6 +89,12 @@ class Reading:
             object.__setattr__(self, "label_key", (self.label_key,))
         if self.label_key is not None and not self.label_key:
             raise UsageError("label-key: names no key; leave it out")
+        if isinstance(self.label_column, str):
+            object.__setattr__(self, "label_column", (self.label_column,))
+        if self.label_column is not None and not self.label_column:
+            raise UsageError("label-column: names no column; leave it out")
+        if self.label_sep == "":
+            raise UsageError("label-sep: is empty; give what stands between classes")
         if self.size is not None and min(self.size) < 1:
             raise UsageError(f"size {self.size[0]}x{self.size[1]}: both sides must be at least 1")
         if any(not 0 <= channel <= 255 for channel in self.background):

@@ -168,10 +168,31 @@ READING = together(
         help="HDF5, npz: the array of labels; repeat it for several targets.",
     ),
     click.option(
+        "--labels",
+        metavar="FILE",
+        callback=_not_empty,
+        help="Labels of the images: CSV, JSON lines, Parquet or npy.",
+    ),
+    click.option("--name-column", metavar="NAME", help="Tables of labels: the images' names."),
+    click.option(
+        "--label-column",
+        metavar="NAME",
+        multiple=True,
+        help="Tables of labels: the labels; repeat it for several targets.",
+    ),
+    click.option(
+        "--label-sep", metavar="TEXT", help="Tables of labels: between several classes in a cell."
+    ),
+    click.option(
+        "--label-from-name",
+        metavar="REGEX",
+        help="The class is the first (group) in an image's path.",
+    ),
+    click.option(
         "--label-missing",
         type=values.Text(),
         metavar="nan|VALUE",
-        help="HDF5, npz: what stands for an unknown label.",
+        help="Arrays, tables: what stands for an unknown label.",
     ),
     click.option(
         "--masks",
@@ -397,6 +418,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         input=given["input"],
         output=given["output"],
         masks=masks_from(given),
+        labels=given["labels"],
         recipe=recipe_from(given, recipe),
         workers=given["workers"],
         format=given["format"],

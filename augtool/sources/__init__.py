@@ -9,13 +9,14 @@ from typing import cast
 from augtool import _modules
 from augtool.errors import UsageError
 from augtool.recipe import Reading
-from augtool.sources._contract import NO_MASKS, Format, Source
+from augtool.sources._contract import NO_MASKS, Format, LabelledFormat, Source
 
 
-def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
+def open_source(spec: str, reading: Reading, scratch: Path, labels: str | None = None) -> Source:
     """Open ``spec`` (a path, or ``sample:``) with the first format that recognises its content.
 
-    ``scratch`` is an existing folder for what the source must keep while it is in use. Raises
+    ``scratch`` is an existing folder for what the source must keep while it is in use; ``labels``
+    a file with the labels of images that have none. Raises
     `UsageError` when there is nothing at ``spec`` or no format knows it, `SourceError` when its
     content cannot be used.
     """
@@ -23,11 +24,19 @@ def open_source(spec: str, reading: Reading, scratch: Path) -> Source:
         module = cast(Format, found)
         if module.sniff(spec):
             _check_meaning(name, module, reading)
-            return module.open(spec, reading, scratch)
+            if labels is None:
+                return module.open(spec, reading, scratch)
+            return _labelling(name, module).open_labelled(spec, reading, scratch, labels)
     if not Path(spec).exists():
         raise UsageError(f"{spec}: there is no such file or folder; check --in")
     formats = ", ".join(_modules.names("sources"))
     raise UsageError(f"{spec}: not an input that augtool reads ({formats})")
+
+
+def _labelling(name: str, module: Format) -> LabelledFormat:
+    if not hasattr(module, "open_labelled"):
+        raise UsageError(f"--labels means nothing for an input of kind {name}; leave it out")
+    return cast(LabelledFormat, module)
 
 
 def _check_meaning(name: str, module: Format, reading: Reading) -> None:

@@ -190,6 +190,12 @@ class Varying(Protocol):
         ...
 
 
+class LabelledFormat(Protocol):
+    """The module of a source that may have its labels in a file beside it."""
+
+    def open_labelled(self, spec: str, reading: Reading, scratch: Path, labels: str) -> Source: ...
+
+
 class Format(Protocol):
     """The module of a source. ``READING`` names the fields of `Reading` that mean something to
     it; any other that is given is refused."""

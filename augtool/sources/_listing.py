@@ -91,6 +91,18 @@ class Listing:
         for start, end, size, time in zip(starts, ends, sizes, times, strict=True):
             yield names[start:end].tobytes(), size, time
 
+    @property
+    def class_ids_path(self) -> Path:
+        """The file of ``class_ids``."""
+        return _path_of(self.scratch, "class_ids")
+
+    def digest(self) -> str:
+        """sha256 (hex) over relative names and sizes."""
+        digest = hashlib.sha256(self.names.data)
+        for numbers in (self.starts, self.sizes):
+            digest.update(numbers.astype("<i8", copy=False).data)
+        return digest.hexdigest()
+
     def fingerprint(self, captions: tuple[str, ...]) -> str:
         """sha256 over relative names, sizes, class ids and class names."""
         digest = hashlib.sha256(json.dumps(captions, ensure_ascii=True).encode())
@@ -192,6 +204,15 @@ def listed(root: bytes) -> tuple[Files, Counter[str]]:
     extension."""
     left_out: Counter[str] = Counter()
     return _found(root, b"", left_out), left_out
+
+
+def forget(left_out: Counter[str], root: bytes, file: bytes) -> None:
+    """Take a file that is read otherwise out of the count of those that are not."""
+    if file.startswith(root + b"/"):
+        extension = shown(_extension(os.path.basename(file).lower()))  # noqa: PTH119 (bytes)
+        left_out[extension] -= left_out[extension] > 0
+        if not left_out[extension]:
+            del left_out[extension]
 
 
 def write_files(files: Files, order: Sequence[int], scratch: Path) -> Listing:

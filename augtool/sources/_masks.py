@@ -16,9 +16,9 @@ from augtool.images import BadImage
 from augtool.label_images import Ids
 from augtool.sources import _listing
 from augtool.sources._contract import Pixels, Rows, Source
+from augtool.sources._encoded import EncodedSource
 from augtool.sources._files import content_of
 from augtool.sources._listing import Files, Listing
-from augtool.sources.folder import FolderSource
 
 _PROBES = 64
 
@@ -28,7 +28,7 @@ class FolderMasks:
     """The label images under ``root`` for the rows of ``images``; ``fill`` is the id around
     padded ones."""
 
-    images: FolderSource
+    images: EncodedSource
     root: bytes
     listing: Listing
     dtype: np.dtype[Any]
@@ -97,7 +97,7 @@ def open_masks(source: Source, directory: str, scratch: Path, fill: int = 0) -> 
     `UsageError` for another kind of source and for images without one, or with one between them,
     and `SourceError` when none can be read.
     """
-    if not isinstance(source, FolderSource):
+    if not isinstance(source, EncodedSource):
         raise UsageError(
             f"--masks {directory}: a folder of label images goes with an image folder; "
             "name the array of masks in the input, --masks KEY"
@@ -124,7 +124,7 @@ def _root(directory: str, split: str | None) -> bytes:
     return os.fsencode(inside if inside.is_dir() else root)
 
 
-def _paired(source: FolderSource, files: Files, directory: str) -> Sequence[int]:
+def _paired(source: EncodedSource, files: Files, directory: str) -> Sequence[int]:
     """The place in ``files`` of each row's label image."""
     by_stem: dict[bytes, int] = {}
     for at, name in enumerate(files.names):
@@ -133,7 +133,7 @@ def _paired(source: FolderSource, files: Files, directory: str) -> Sequence[int]
             both = " and ".join(sorted((_listing.shown(files.names[other]), _listing.shown(name))))
             raise UsageError(f"--masks {directory}: {both} would be one label image; remove one")
     places, missing, owner = [], [], dict[int, bytes]()
-    for name, _, _ in source.listing.files(np.arange(source.n)):
+    for name in source.store.names():
         stem = _stem(name)
         at = by_stem.get(stem, by_stem.get(stem.rpartition(b"/")[2], -1))
         if at < 0:

@@ -26,6 +26,8 @@ class LabelArray:
         What messages call it: "data.h5: labels".
     class_names, num_classes, kind
         What the file says about it.
+    missing
+        What stands for an unknown label in ``labels``, where it is not ``reading.label_missing``.
     """
 
     name: str
@@ -34,6 +36,7 @@ class LabelArray:
     class_names: tuple[str, ...] | None = None
     num_classes: int | None = None
     kind: TargetKind | None = None
+    missing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def stored_targets(
     with_ids = [takes_base(array.labels, reading) for array in arrays]
     for number, (array, has_ids) in enumerate(zip(arrays, with_ids, strict=True)):
         own = reading if has_ids or not any(with_ids) else replace(reading, label_base=0)
+        own = own if array.missing is None else replace(own, label_missing=array.missing)
         target, said = target_of(
             array.labels, own, array.where, array.class_names, array.num_classes, array.kind
         )

@@ -55,13 +55,13 @@ class _Header:
 
 
 def sniff(spec: str) -> bool:
-    """Whether ``spec`` is a zip file all of whose members are arrays."""
+    """Whether ``spec`` is a zip file all of whose members are arrays, save hidden ones."""
     path = Path(spec)
     if not path.is_file() or not zipfile.is_zipfile(path):
         return False
     try:
         with zipfile.ZipFile(path) as file:
-            names = file.namelist()
+            names = [name for name in file.namelist() if not name.startswith(".")]
     except (OSError, zipfile.BadZipFile):
         return False
     return bool(names) and all(name.endswith(_SUFFIX) for name in names)
@@ -144,7 +144,8 @@ class _Chosen:
 
 
 def _names_in(file: zipfile.ZipFile) -> list[str]:
-    return [name.removesuffix(_SUFFIX) for name in file.namelist()]
+    names = file.namelist()
+    return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
 
 
 def _check_there(spec: str, key: str, names: list[str]) -> None:

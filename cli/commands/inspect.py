@@ -63,18 +63,18 @@ def command(
     if input is not None and row is None:
         raise UsageError("--in names the files of a row: give --row too")
     if as_list:
-        _list(path, reading, as_json)
+        _list(path, reading, given["labels"], as_json)
     elif as_recipe:
         _print_recipe(path, as_json)
     elif cite:
         _cite(path, as_json)
     elif row is not None:
-        _explain(path, row, input, reading, as_json)
-    elif output.is_output(path) and reading == Reading():
+        _explain(path, row, input, reading, given["labels"], as_json)
+    elif output.is_output(path) and reading == Reading() and not given["labels"]:
         with output.open(path) as opened:
             _tell(inspection.inspect(opened), findings.output_lines, as_json)
     else:
-        info = inspection.inspect_source(path, reading, options.masks_from(given))
+        info = inspection.inspect_source(path, reading, options.masks_from(given), given["labels"])
         _tell(info, findings.source_lines, as_json)
         say_warnings(info.warnings)
 
@@ -107,15 +107,19 @@ def _cite(path: str, as_json: bool) -> None:
         stdout.line(text)
 
 
-def _explain(path: str, row: int, spec: str | None, reading: Reading, as_json: bool) -> None:
+def _explain(
+    path: str, row: int, spec: str | None, reading: Reading, labels: str | None, as_json: bool
+) -> None:
     from augtool import output
 
     _check_output(path, "--row explains a row of an output of augtool")
     with output.open(path) as opened:
-        _tell(_explained(opened, row, spec, reading), findings.row_lines, as_json)
+        _tell(_explained(opened, row, spec, reading, labels), findings.row_lines, as_json)
 
 
-def _explained(opened: Any, row: int, spec: str | None, reading: Reading) -> RowInfo:
+def _explained(
+    opened: Any, row: int, spec: str | None, reading: Reading, labels: str | None
+) -> RowInfo:
     import tempfile
 
     from augtool.explanation import explain
@@ -127,10 +131,10 @@ def _explained(opened: Any, row: int, spec: str | None, reading: Reading) -> Row
     if reading == Reading():  # the output knows how it was read
         reading = opened.recipe.reading
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        return explain(opened, row, open_source(spec, reading, Path(scratch)))
+        return explain(opened, row, open_source(spec, reading, Path(scratch), labels))
 
 
-def _list(path: str, reading: Reading, as_json: bool) -> None:
+def _list(path: str, reading: Reading, labels: str | None, as_json: bool) -> None:
     import csv
     import tempfile
 
@@ -138,7 +142,7 @@ def _list(path: str, reading: Reading, as_json: bool) -> None:
     from augtool.sources import open_source
 
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(path, reading, Path(scratch))
+        source = open_source(path, reading, Path(scratch), labels)
         keys, rows = listed(source), listing(source)
         if as_json:
             for one in rows:

@@ -85,7 +85,8 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     if output is not None:
         _check_output(output, given["input"], given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_for(recipe, given["input"], Path(scratch), options.masks_from(given))
+        masks = options.masks_from(given)
+        source = open_for(recipe, given["input"], Path(scratch), masks, given["labels"])
         plan = plan_of(recipe, source)
     start, stop = given["rows"] or (0, plan.total)
     if start >= plan.total:

@@ -65,6 +65,7 @@ def command(path: str, output: Path, **given: Any) -> None:
         masks=given["show_masks"] or given["masks"] not in (None, "none"),
         font=given["font"],
     )
-    image = preview_of(path, view, options.reading_from(given), options.masks_from(given))
+    reading, masks = options.reading_from(given), options.masks_from(given)
+    image = preview_of(path, view, reading, masks, given["labels"])
     save(image, output)
     click.echo(f"{output}: {image.width}×{image.height}", err=True)

@@ -20,10 +20,10 @@ from PIL import Image
 from augtool import images
 from augtool.errors import BrokenInput, InputChanged, SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import folder, open_source
-from augtool.sources.folder import FolderSource
+from augtool.sources import _encoded, folder, open_source
+from augtool.sources._encoded import EncodedSource
 
-Open = Callable[..., FolderSource]
+Open = Callable[..., EncodedSource]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Open:
-    def open_folder(path: Path, **reading: object) -> FolderSource:
+    def open_folder(path: Path, **reading: object) -> EncodedSource:
         scratch = tmp_path / f"scratch{len(list(tmp_path.iterdir()))}"
         scratch.mkdir()
         return folder.open(str(path), Reading(**reading), scratch)
@@ -58,7 +58,7 @@ def put_text(path: Path) -> Path:
     return path
 
 
-def names(source: FolderSource) -> list[str]:
+def names(source: EncodedSource) -> list[str]:
     return [source.name(row) for row in range(source.n)]
 
 
@@ -389,7 +389,7 @@ def test_images_of_several_sizes_open_without_a_shape_and_explain_it(
     source = opened(data)
     assert source.shape is None
     assert source.image(6).shape == (50, 20, 3)
-    words = str(folder.sizes_error(source))
+    words = str(source.sizes_error())
     assert "3 sizes" in words
     assert words.index("30x40 (5)") < words.index("50x20 (3)") < words.index("9x9 (1)")
     assert "--size 30x40 --fit crop" in words
@@ -398,7 +398,7 @@ def test_images_of_several_sizes_open_without_a_shape_and_explain_it(
 def test_a_size_that_differs_is_found_while_reading_if_not_before(
     data: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "_PROBES", 1)
+    monkeypatch.setattr(_encoded, "_PROBES", 1)
     for number in range(4):
         put(data / "cat" / f"{number}.png", height=30 if number else 31, width=40)
     source = opened(data)
@@ -500,7 +500,7 @@ def test_folders_are_recognised_and_files_are_not(data: Path, tmp_path: Path) ->
     assert folder.sniff(str(data))
     assert not folder.sniff(str(file))
     assert not folder.sniff(str(tmp_path / "nothing"))
-    assert isinstance(open_source(str(data), Reading(), tmp_path), FolderSource)
+    assert isinstance(open_source(str(data), Reading(), tmp_path), EncodedSource)
 
 
 def test_a_folder_that_may_not_be_listed_is_named(

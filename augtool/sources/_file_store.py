@@ -1,0 +1,50 @@
+"""Encoded images that are files under one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from augtool.sources import _listing
+from augtool.sources._contract import Rows
+from augtool.sources._encoded import batches
+from augtool.sources._files import content_of
+from augtool.sources._listing import Listing
+
+
+@dataclass(frozen=True)
+class FileStore:
+    """The files of ``listing``, whose names are relative to ``root``. See `Store`."""
+
+    root: bytes
+    listing: Listing
+
+    @property
+    def place(self) -> str:
+        return _listing.shown(self.root)
+
+    def name(self, row: int) -> bytes:
+        relative, _, _ = next(self.listing.files(np.array([row])))
+        return relative
+
+    def names(self) -> Iterator[bytes]:
+        files = self.listing.files(np.arange(len(self.listing.sizes)))
+        return (name for name, _, _ in files)
+
+    def contents(self, rows: Rows) -> Iterator[tuple[int, bytes]]:
+        wanted = (
+            (file[1], (place, int(row), file))
+            for place, (row, file) in enumerate(zip(rows, self.listing.files(rows), strict=True))
+        )
+        for batch in batches(wanted):
+            with _listing.opened(self.root) as within:
+                data = [
+                    (place, content_of(self.root, row, file, within=within))
+                    for place, row, file in batch
+                ]
+            yield from data
+
+    def content(self, row: int, most: int | None = None) -> bytes:
+        return content_of(self.root, row, next(self.listing.files(np.array([row]))), most)

@@ -1,0 +1,101 @@
+"""What Parquet files hold, by pyarrow, an extra that is imported when it is needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import SourceError, UsageError
+from augtool.sources._listing import shown
+
+
+def opened(path: Path) -> Any:
+    """The file as a ``pyarrow.parquet.ParquetFile``.
+
+    Raises `UsageError` when pyarrow is missing, `SourceError` when the file is damaged.
+    """
+    where = shown(str(path).encode("utf-8", "surrogateescape"))
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise UsageError(
+            f"{where}: Parquet files need pyarrow: pip install 'augtool[parquet]'"
+        ) from None
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{where}: not readable as Parquet ({_line(error)})") from error
+
+
+def class_names(file: Any) -> dict[str, tuple[str, ...]]:
+    """The names of the classes in each column of ids, as Hugging Face's metadata has them."""
+    metadata = file.schema_arrow.metadata or {}
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return {
+            column: tuple(map(str, one["names"]))
+            for column, one in features.items()
+            if isinstance(one, dict) and one.get("_type") == "ClassLabel" and one.get("names")
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
+    """The column ``name``: an array of numbers (m,) or (m, K) where it is one, else cells.
+
+    Raises `SourceError` when it is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        parts = [
+            _values(batch.column(0)) for batch in file.iter_batches(columns=[name], batch_size=4096)
+        ]
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"column {name!r}: damaged ({_line(error)})") from error
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if parts and len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
+        return np.concatenate(arrays)
+    return [cell for part in parts for cell in (part if isinstance(part, list) else part.tolist())]
+
+
+def _values(array: Any) -> npt.NDArray[Any] | list[Any]:
+    import pyarrow as pa
+
+    kind = array.type
+    if array.null_count == 0 and _is_number(kind):
+        values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
+        return values
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    lists = lists or pa.types.is_fixed_size_list(kind)
+    if lists and array.null_count == 0 and _is_number(kind.value_type):
+        flat = array.flatten()
+        width = len(flat) // max(1, len(array))
+        lengths = {width} if pa.types.is_fixed_size_list(kind) else set(_lengths(array))
+        if flat.null_count == 0 and lengths == {width} and width:
+            table: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).reshape(-1, width)
+            return table
+    cells: list[Any] = array.to_pylist()
+    return cells
+
+
+def _lengths(array: Any) -> list[int]:
+    found: list[int] = array.value_lengths().to_pylist()
+    return found
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    test = pa.types
+    return bool(test.is_integer(kind) or test.is_floating(kind) or test.is_boolean(kind))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,168 @@
+"""Tables beside images: CSV, JSON lines, Parquet. Only the columns that are asked for are kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import UsageError
+from augtool.sources import _parquet
+from augtool.sources._listing import EXTENSIONS, shown
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+_DELIMITERS = (",", "\t", ";")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: cells as the file has them, or an array of them (m, …).
+
+    ``class_names``: what the file itself says of class ids.
+    """
+
+    cells: Sequence[Any] | npt.NDArray[Any]
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that was looked at: its headings, and how to get some of its columns."""
+
+    headings: tuple[str, ...]
+    columns: Callable[[Sequence[str]], dict[str, Column]]
+
+
+def opened(path: Path) -> Table:
+    """The table in the file ``path``, whose suffix says the format.
+
+    Raises `UsageError` when it cannot be read, or is empty.
+    """
+    where = shown(str(path).encode("utf-8", "surrogateescape"))
+    if not path.is_file():  # and no pipe, which would block
+        raise UsageError(f"{where}: there is no such file of labels; check the path")
+    suffix = path.suffix.lower()
+    readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".jsonl": _json}
+    if suffix == ".parquet":
+        return _of_parquet(path)
+    if suffix not in readers:
+        raise UsageError(f"{where}: labels are in .csv, .jsonl, .parquet or .npy files")
+    try:
+        return readers[suffix](path, where)
+    except OSError as error:
+        raise UsageError(f"{where}: cannot be read ({error.strerror}); check its mode") from None
+
+
+def as_bytes(cell: Any) -> bytes:
+    """A name in a table as the operating system would give it."""
+    return str(cell).encode("utf-8", "surrogateescape")
+
+
+def _csv(path: Path, where: str) -> Table:
+    rows = _csv_rows(path, where)
+    first = next(rows, None)
+    if first is None:
+        raise UsageError(f"{where}: is empty; give a name and a label a line")
+    headless = any(_is_image(cell) for cell in first)
+    headings = tuple(_invented(len(first)) if headless else [cell.strip() for cell in first])
+
+    def columns(wanted: Sequence[str]) -> dict[str, Column]:
+        places = [headings.index(name) for name in wanted]
+        cells: list[list[str]] = [[] for _ in wanted]
+        for number, row in enumerate(_csv_rows(path, where), start=1):
+            if number == 1 and not headless:
+                continue
+            if len(row) != len(headings):
+                raise UsageError(
+                    f"{where}: row {number} has {len(row)} cells and the first row has "
+                    f"{len(headings)}; mend it"
+                )
+            for place, column in zip(places, cells, strict=True):
+                column.append(sys.intern(row[place]))
+        return {name: Column(column) for name, column in zip(wanted, cells, strict=True)}
+
+    return Table(headings, columns)
+
+
+def _csv_rows(path: Path, where: str) -> Iterator[list[str]]:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        first = file.readline()
+        delimiter = max(_DELIMITERS, key=first.count)
+        file.seek(0)
+        try:
+            yield from (row for row in csv.reader(file, delimiter=delimiter) if row)
+        except csv.Error as error:
+            raise UsageError(f"{where}: is no CSV ({error}); mend it") from None
+
+
+def _is_image(cell: str) -> bool:
+    return any(cell.lower().endswith(extension.decode()) for extension in EXTENSIONS)
+
+
+def _invented(width: int) -> list[str]:
+    """Headings for a table without."""
+    return ["file_name", "label", *(f"column {number}" for number in range(3, width + 1))][:width]
+
+
+def _json(path: Path, where: str) -> Table:
+    def columns(wanted: Sequence[str]) -> dict[str, Column]:
+        cells: list[list[Any]] = [[] for _ in wanted]
+        for number, record in _records(path, where):
+            for name, column in zip(wanted, cells, strict=True):
+                if name not in record:
+                    raise UsageError(f"{where}: line {number} has no {name!r}; add it")
+                value = record[name]
+                column.append(sys.intern(value) if isinstance(value, str) else value)
+        return {name: Column(column) for name, column in zip(wanted, cells, strict=True)}
+
+    _, first = next(_records(path, where), (0, {}))
+    if not first:
+        raise UsageError(f"{where}: is empty; give an object with a name and a label a line")
+    return Table(tuple(first), columns)
+
+
+def _records(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise UsageError(f"{where}: line {number} is no JSON ({error}); mend it") from None
+            if not isinstance(record, dict):
+                raise UsageError(f"{where}: line {number} is no JSON object; mend it")
+            yield number, record
+
+
+def _of_parquet(path: Path) -> Table:
+    file = _parquet.opened(path)
+    names = _parquet.class_names(file)
+
+    def columns(wanted: Sequence[str]) -> dict[str, Column]:
+        return {name: Column(_parquet.column(file, name), names.get(name)) for name in wanted}
+
+    return Table(tuple(file.schema_arrow.names), columns)
+
+
+def npy(path: Path) -> npt.NDArray[Any]:
+    """The array in a .npy file, mapped read-only. Pickled objects are never loaded.
+
+    Raises `UsageError`.
+    """
+    where = shown(str(path).encode("utf-8", "surrogateescape"))
+    if not path.is_file():
+        raise UsageError(f"{where}: there is no such file; check the path")
+    try:
+        values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{where}: not readable as npy ({error}); check the file") from None
+    return values
