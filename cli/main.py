@@ -25,6 +25,7 @@ from .commands._command import Group
 from .report import printable
 
 _COMMANDS = Path(__file__).parent / "commands"
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _PIPE_CLOSED = 141
 _CLEANING = 3.0  # seconds for which a second Ctrl-C must not disturb the tidying after the first
 
@@ -125,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         augtool.main(prog_name="augtool")
     _heed_signals()
     code = _code_of(given)
+    _heed_no_more()
     try:
         stdout.flush()
     except stdout.StdoutFailed as failure:
@@ -153,10 +155,18 @@ def _heed_signals() -> None:
             last = now
             raise Stopped(number)
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in _SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+
+
+def _heed_no_more() -> None:
+    """What is left is to end, with a code that is known: a signal now would be a traceback."""
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _code_of(given: list[str]) -> int:
