@@ -103,8 +103,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     if job.workers != INLINE:
         warm_up(names)
     with ExitStack() as stack:
-        streams = job.output == sinks.STDOUT
-        books = stack.enter_context(open_notes() if streams else open_books(output))
+        vanishes = sinks.leaves_nothing(job.output, job.format)
+        books = stack.enter_context(open_notes() if vanishes else open_books(output))
         check_output(job)  # again: a run that ended meanwhile has made it
         source = open_for(job.recipe, job.input, books.scratch, job.masks, job.labels)
         workers = workers_of(job, source)
@@ -142,8 +142,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         sink.finish(records)
         if books.unfinished.is_dir():
             manifest.write(order, sinks.format_of(job.output, job.format), records)
-        nbytes = 0 if streams else size_of(books.unfinished)
-        if not streams:
+        nbytes = 0 if vanishes else size_of(books.unfinished)
+        if not vanishes:
             books.publish(job.overwrite)
     return Summary(
         output=job.output,
@@ -166,7 +166,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
-    if job.output == sinks.STDOUT:
+    if sinks.leaves_nothing(job.output, job.format):
         return
     output = Path(job.output)
     check_place(output, job.input, folder=sinks.is_folder(job.output, job.format))

@@ -32,7 +32,7 @@ def format_of(output: str, name: str | None = None) -> str:
     if name is not None:
         load(name)
         return suffixes.get(f".{name}", name)
-    found = suffixes.get(Path(output).suffix.lower())
+    found = suffixes.get(_suffix(output))
     if found is not None:
         return found
     if output == STDOUT or not Path(output).suffix:
@@ -50,7 +50,21 @@ def is_folder(output: str, name: str | None = None) -> bool:
     """Whether an output is a folder of files, and not one file or stdout."""
     if output == STDOUT:
         return False
-    return Path(output).suffix.lower() not in load(format_of(output, name)).SUFFIXES
+    layout = load(format_of(output, name))
+    return layout.FOLDER and _suffix(output) not in layout.SUFFIXES
+
+
+def leaves_nothing(output: str, name: str | None = None) -> bool:
+    """Whether there is neither a file nor a folder afterwards: to stdout, and when the format
+    discards all rows."""
+    if output == STDOUT:
+        return True
+    layout = load(format_of(output, name))
+    return not (layout.FOLDER or layout.SUFFIXES)
+
+
+def _suffix(output: str) -> str:
+    return Path(output).suffix.lower()
 
 
 def _suffixes() -> dict[str, str]:

@@ -140,7 +140,8 @@ class Format(Protocol):
     """The module of a sink.
 
     ``SUFFIXES``: the endings of names that mean it; empty where an output is always a folder.
-    ``FOLDER``: whether an output can be a folder of files, named by ``--format``.
+    ``FOLDER``: whether an output can be a folder of files, named by ``--format``. A format that has
+    neither leaves nothing.
     ``OPTIONS``: which of ``shards``, ``compression``, ``encode``, ``sparse`` (labels), ``nchw``
     (images), ``stdout`` and ``order`` (rows written out of order) it has.
     """

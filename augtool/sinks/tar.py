@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from augtool.encode import Encoding, encoding
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order
+from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
 from augtool.sinks._places import bytes_of, refused
 from augtool.sinks._tar import END, member
@@ -28,7 +29,6 @@ from augtool.sinks._tar import END, member
 SUFFIXES = (".tar",)
 FOLDER = True
 OPTIONS = frozenset({"shards", "encode", "sparse", "stdout"})
-RECORD = ".augtool.json"
 _KEY = "{:09}"
 
 
@@ -108,24 +108,11 @@ class TarSink:
         if self._stream is None:
             return
         start, stop = self.order.shards[self._number]
-        self._write(member(RECORD, described(self.order, start, stop, digests)) + END)
+        self._write(member(MEMBER, described(self.order, start, stop, digests)) + END)
         try:
             self.close()
         except OSError as error:
             raise refused(self._path, error) from error
-
-
-def described(order: Order, start: int, stop: int, digests: Digests) -> bytes:
-    """What describes the rows start … stop−1 of an output and records them, as JSON."""
-    fields = [{"name": one.name, "dtype": one.dtype, "shape": one.shape} for one in order.fields]
-    facts = {
-        "rows": [start, stop],
-        "fields": fields,
-        "attributes": dict(order.attributes),
-        "encode": order.encode,
-        "records": dict(digests(start, stop)),
-    }
-    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass

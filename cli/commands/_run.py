@@ -32,8 +32,7 @@ def command(name: str) -> click.Command:
 def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     """Do what the options say with a recipe: the exit code."""
     job = options.job_from(given, recipe)
-    if job.output == "-":
-        _check_stream(given)
+    _check_talk(job, given)
     if given["preview"] is not None:
         options.check_png("--preview", given["preview"], job.input)
     if given["dry_run"]:
@@ -41,12 +40,14 @@ def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     return _make(job, given)
 
 
-def _check_stream(given: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for what does not go with data on stdout."""
-    if given["as_json"] and not given["dry_run"]:
+def _check_talk(job: Job, given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for what does not go with data on stdout, or with no output at all."""
+    from augtool import sinks
+
+    if job.output == sinks.STDOUT and given["as_json"] and not given["dry_run"]:
         raise UsageError("--json prints on stdout, where --out - has the data: give one")
-    if given["preview"] is not None:
-        raise UsageError("--preview looks at a file, and --out - leaves none: give one")
+    if given["preview"] is not None and sinks.leaves_nothing(job.output, job.format):
+        raise UsageError("--preview looks at a file, and this run leaves none: give one")
 
 
 def _estimate(job: Job, *, as_json: bool) -> int:

@@ -119,7 +119,7 @@ def test_the_name_of_an_output_says_its_format() -> None:
 
 
 def test_a_folder_without_a_format_lists_the_formats() -> None:
-    with pytest.raises(UsageError, match="say which --format: .*hdf5"):
+    with pytest.raises(UsageError, match=r"say which --format: .*hdf5"):
         format_of("out")
 
 
