@@ -12,7 +12,7 @@ import pickle
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class Books:
             _Keeper(file, path).dump(value)
         return path
 
+    def withdraw(self) -> None:
+        """Take the name back from an output that was published where nothing had been."""
+        self.output.replace(self.unfinished)
+
     def publish(self, overwrite: bool = False) -> None:
         """Give the finished output its name: flush, rename, flush the folder.
 
@@ -66,6 +70,19 @@ class Books:
                 flush(self.output.parent)
         except OSError as error:
             raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
+
+
+def publish_all(several: Sequence[Books], overwrite: bool = False) -> None:
+    """Give all finished outputs their names, or none of them, as far as that can be: what replaced
+    an older output stays. Raises as `Books.publish`."""
+    for one in several:
+        check_free(one.output, overwrite)
+    with contextlib.ExitStack() as taken_back:
+        for one in several:
+            one.publish(overwrite)
+            if not overwrite:
+                taken_back.callback(one.withdraw)
+        taken_back.pop_all()
 
 
 def kept(path: Path) -> Any:

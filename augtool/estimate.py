@@ -22,7 +22,15 @@ from augtool.job import Job
 from augtool.orders import check_options, order_of
 from augtool.owners import looked
 from augtool.plan import Plan
-from augtool.run import Skipped, check_output, open_for, plan_of, plan_warnings, workers_of
+from augtool.run import (
+    Skipped,
+    check_output,
+    open_for,
+    plan_of,
+    plan_warnings,
+    with_holdout,
+    workers_of,
+)
 from augtool.sources._contract import Source
 
 _PROBE_ROWS = 128
@@ -34,7 +42,8 @@ _BYTES_PER_SECOND = 1e9  # how fast one process writes, roughly
 @dataclass(frozen=True)
 class Estimate:
     """What a run would make. ``label_mass`` is the expected sum of each class's labels;
-    ``seconds`` comes from reading and mixing a few rows."""
+    ``seconds`` comes from reading and mixing a few rows; ``held_out`` rows go to the validation
+    output."""
 
     rows: int
     shape: tuple[int, ...]
@@ -46,6 +55,7 @@ class Estimate:
     label_mass: Mapping[str, float]
     left_out: Mapping[str, int]
     warnings: tuple[str, ...]
+    held_out: int = 0
 
 
 def estimate(job: Job) -> Estimate:
@@ -53,8 +63,9 @@ def estimate(job: Job) -> Estimate:
     what the run would raise before its first task, save that too little space is a warning."""
     output = Path(job.output)
     layout = sinks.load(sinks.format_of(job.output, job.format))
-    check_options(job)
-    check_output(job)
+    for one in with_holdout(job):
+        check_options(one)
+        check_output(one)
     vanishes = sinks.leaves_nothing(job.output, job.format)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_for(job.recipe, job.input, Path(scratch), job.masks, job.labels)
@@ -81,6 +92,7 @@ def estimate(job: Job) -> Estimate:
                 *([] if vanishes or chunk_rows else _space_warnings(output, nbytes)),
                 *_skip_warnings(job, broken),
             ),
+            held_out=0 if plan.held is None else len(plan.held),
         )
 
 

@@ -13,6 +13,8 @@ from augtool.known import Known
 
 Ints = npt.NDArray[np.int64]
 
+_SWEEPS = 4
+
 
 def held_out(share: float, rows: Ints, known: Known, seed: int) -> tuple[Ints, tuple[str, ...]]:
     """The share of ``rows`` that is held out, rising, drawn by the seed, and warnings.
@@ -82,8 +84,9 @@ def _quotas(share: float, counts: Ints, generator: np.random.Generator) -> Ints:
 def _whole_groups(
     groups: Ints, classes: Ints, quotas: Ints, generator: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """(n,) the rows of groups that are held out: one after the other, large ones first, each when
-    it brings the counts of the classes nearer to their quotas."""
+    """(n,) the rows of groups that are held out. One after the other, large ones first, a group is
+    taken in or out when that brings the counts of the classes nearer to their quotas; a few times
+    over, since what helped early can hinder late."""
     present, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     drawn = generator.permutation(len(present))
     order = drawn[np.argsort(-sizes[drawn], kind="stable")]
@@ -92,11 +95,12 @@ def _whole_groups(
     starts = np.searchsorted(group_of, np.arange(len(present) + 1)).tolist()
     members, amounts, wanted = class_of.tolist(), counts.tolist(), quotas.tolist()
     taken = np.zeros(len(present), np.bool_)
-    for group in order.tolist():
+    for group in order.tolist() * _SWEEPS:
         own = range(starts[group], starts[group + 1])
-        nearer = sum(amounts[i] * (2 * wanted[members[i]] - amounts[i]) for i in own)
+        sign = -1 if taken[group] else 1
+        nearer = sum(amounts[i] * (2 * sign * wanted[members[i]] - amounts[i]) for i in own)
         if nearer > 0:
-            taken[group] = True
+            taken[group] = not taken[group]
             for i in own:
-                wanted[members[i]] -= amounts[i]
+                wanted[members[i]] -= sign * amounts[i]
     return np.asarray(taken[number])

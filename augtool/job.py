@@ -52,6 +52,9 @@ class Job:
         ``NHWC`` or ``NCHW``.
     compression
         ``gzip`` or ``gzip:LEVEL`` for HDF5, or None.
+    holdout_output
+        Where the rows that `Sampling.holdout` keeps out of the mixing go; None puts them beside the
+        output, ``mixed-validation.h5``, and nowhere when that is stdout.
     on_error
         What a broken image does: ``fail`` stops the run, ``skip`` goes on without it.
     overwrite
@@ -77,6 +80,7 @@ class Job:
     num_tasks: int = 1
     workers: int | None = None
     compression: str | None = None
+    holdout_output: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
     overwrite: bool = False
     task_blocks: int | None = None
@@ -98,6 +102,8 @@ class Job:
                 "one less than num_tasks"
             )
         self._check_stream()
+        if self.holdout_output is not None and self.recipe.sampling.holdout is None:
+            raise UsageError("holdout-out: nothing is held out; add holdout, such as 0.2")
         if self.compression and self.recipe.order == "source":
             raise UsageError("order source writes rows out of order, so it cannot be compressed")
 

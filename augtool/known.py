@@ -88,7 +88,7 @@ def known_of(sampling: Sampling, source: Source) -> Known:
         sampling = dataclasses.replace(sampling, row_weights=name)
         known = dataclasses.replace(known, weights=_checked(weights))
     if sampling.rows is not None:
-        rows = rows_of(source, _PIN.sub("", sampling.rows))
+        rows = _rows(source, _PIN.sub("", sampling.rows))
         sampling = dataclasses.replace(sampling, rows=_pinned("rows", sampling.rows, rows))
         known = dataclasses.replace(known, rows=rows)
     why = _needs_classes(sampling)
@@ -99,7 +99,7 @@ def known_of(sampling: Sampling, source: Source) -> Known:
     return dataclasses.replace(
         known,
         sampling=sampling,
-        carried={key: _as_stored(source.column(key)) for key in sampling.carry},
+        carried={key: _carried(source, key) for key in sampling.carry},
     )
 
 
@@ -144,6 +144,13 @@ def _column(source: Source, option: str, given: str) -> tuple[Values, str]:
     return values, _pinned(option, given, values) if is_file else given
 
 
+def _rows(source: Source, file: str) -> Ints:
+    try:
+        return rows_of(source, file)
+    except UsageError as error:
+        raise UsageError(f"rows: {error}") from None
+
+
 def _pinned(option: str, given: str, values: Values) -> str:
     """The name of a file and a hash of what it says. Raises `UsageError` when ``given`` has one
     already and it is another."""
@@ -173,6 +180,10 @@ def _checked(weights: Values) -> Values:
     return weights
 
 
-def _as_stored(values: Values) -> Values:
-    """Text as UTF-8 of fixed length, everything else as it is."""
+def _carried(source: Source, key: str) -> Values:
+    """A column as it is stored: text as UTF-8 of fixed length."""
+    try:
+        values = source.column(key)
+    except UsageError as error:
+        raise UsageError(f"carry: {error}") from None
     return np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values

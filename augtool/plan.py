@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -68,6 +68,8 @@ class Plan:
         ``validation``: one pass over the rows that are held out, in order and unmixed.
     warnings
         What is odd about the rows that take part.
+    carried
+        (source rows, …) by key: what is copied from each row's base.
     """
 
     recipe: Recipe
@@ -79,6 +81,7 @@ class Plan:
     held: Ints | None = None
     split: Literal["train", "validation"] = "train"
     warnings: tuple[str, ...] = ()
+    carried: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     _packings: dict[int, Packing] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -392,6 +395,7 @@ def make_plan(
         known.keys,
         sample.held,
         warnings=sample.warnings,
+        carried=known.carried,
     )
 
 

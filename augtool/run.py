@@ -20,11 +20,19 @@ from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
 from augtool.block import Ints
-from augtool.books import Books, check_free, check_place, open_books, open_notes, size_of
+from augtool.books import (
+    Books,
+    check_free,
+    check_place,
+    open_books,
+    open_notes,
+    publish_all,
+    size_of,
+)
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
-from augtool.errors import SourceError
+from augtool.errors import SourceError, UsageError
 from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
@@ -32,6 +40,7 @@ from augtool.orders import check_options, order_of, ranges_of, rows_of, shape_of
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe
 from augtool.records import Records
+from augtool.sinks._contract import Order, Sink
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
 from augtool.statistics import channel_statistics
@@ -71,6 +80,7 @@ class Summary:
     ``seconds`` is the pass alone, from the first task to the last report. ``decodes`` counts the
     images that were read one by one: none when the source's array is used in place.
     ``processes`` counts those that wrote rows; ``digests`` has the record of each field.
+    ``holdout`` is the validation output, if there is one.
     """
 
     output: str
@@ -84,6 +94,7 @@ class Summary:
     left_out: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    holdout: Summary | None = None
 
 
 Listener = Callable[[Progress], None]
@@ -95,73 +106,170 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     ``listener`` hears how far the run is, at the start and after each task. Raises `AugtoolError`;
     when it does, and when it is interrupted, nothing is left beside the output.
     """
-    output = Path(job.output)
-    layout = sinks.load(sinks.format_of(job.output, job.format))
-    check_options(job)
-    check_output(job)
+    both = with_holdout(job)
+    for one in both:
+        check_options(one)
+        check_output(one)
     names = kernels_of(job.recipe.steps, by_objects=job.recipe.weight_by != "area")
     if job.workers != INLINE:
         warm_up(names)
     with ExitStack() as stack:
-        vanishes = sinks.leaves_nothing(job.output, job.format)
-        books = stack.enter_context(open_notes() if vanishes else open_books(output))
-        check_output(job)  # again: a run that ended meanwhile has made it
-        source = open_for(job.recipe, job.input, books.scratch, job.masks, job.labels)
+        books = [
+            stack.enter_context(open_notes() if _vanishes(one) else open_books(Path(one.output)))
+            for one in both
+        ]
+        for one in both:
+            check_output(one)  # again: a run that ended meanwhile has made it
+        source = open_for(job.recipe, job.input, books[0].scratch, job.masks, job.labels)
         workers = workers_of(job, source)
         if workers == INLINE:
             kernels.load(names)
         engine = stack.enter_context(open_engine(workers))
-        skipped = unreadable(source, engine, books) if job.on_error == "skip" else ()
+        skipped = unreadable(source, engine, books[0]) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)
-        order = order_of(job, plan, source, books.unfinished)
-        chunk_rows = layout.chunk_rows(order)
-        if sinks.is_folder(job.output, job.format):
-            books.unfinished.mkdir()
-        sink = stack.enter_context(closing(layout.lay_out(order)))
-        context = books.keep(Context(source, plan, sink.writer, shape_of(job)))
-
-        records = Records()
-        processes: set[int] = set()
-        decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
-        tell = listener or (lambda _progress: None)
-        total = rows_of(job, plan, order)
+        plans = (plan, plan.validation())
+        outputs = [
+            _laid_out(*each, source, stack) for each in zip(both, plans, books, strict=False)
+        ]
+        totals = [rows_of(one.job, one.plan, one.order) for one in outputs]
+        total = None if None in totals else sum(map(int, filter(None, totals)))
+        tell, began = listener or (lambda _progress: None), time.perf_counter()
         tell(Progress(0, total, workers, 0.0))
-        tasks = cut(plan, chunk_rows, job.task_blocks or 1, ranges_of(job, plan, order))
-        for report in _reports(tasks, engine, workers, context):
-            if not job.endless:  # what never ends has no record
-                records.add(report.parts)
-            sink.append(report.encoded, records)
-            processes.add(report.process)
-            unmet += report.unmet
-            done, decodes = done + report.rows, decodes + report.decodes
-            tell(Progress(done, total, workers, time.perf_counter() - began))
-        seconds = time.perf_counter() - began
-        worker.forget()
-        _ = source.pixels  # raises when an array that was read in place has changed meanwhile
+        made: list[_Made] = []
+        for output in reversed(outputs):  # what is held out comes first: a stream may never end
+            before = sum(one.rows for one in made)
 
-        sink.finish(records)
-        if books.unfinished.is_dir():
-            manifest.write(order, sinks.format_of(job.output, job.format), records)
-        nbytes = 0 if vanishes else size_of(books.unfinished)
-        if not vanishes:
-            books.publish(job.overwrite)
-    return Summary(
-        output=job.output,
-        rows=done,
-        nbytes=nbytes,
-        classes=source.targets[0].width,
-        seconds=seconds,
-        decodes=decodes,
-        processes=len(processes),
+            def say(rows: int, before: int = before) -> None:
+                tell(Progress(before + rows, total, workers, time.perf_counter() - began))
+
+            made.append(_made(output, source, engine, workers, say))
+            if output is not outputs[0] and _vanishes(job) and not _vanishes(output.job):
+                output.books.publish(job.overwrite)
+        if not _vanishes(job):
+            publish_all([one.books for one in outputs], job.overwrite)
+    summaries = [
+        _summary(output, one, source) for output, one in zip(outputs, reversed(made), strict=True)
+    ]
+    return dataclasses.replace(
+        summaries[0],
         skipped=skipped,
         left_out=source.notes.left_out,
         warnings=(
             *source.notes.warnings,
             *plan_warnings(source, plan),
-            *pair_rules.said(job.recipe.sampling.pair, unmet, done),
+            *pair_rules.said(job.recipe.sampling.pair, made[-1].unmet, made[-1].rows),
         ),
-        digests=records.digests(),
+        holdout=summaries[1] if len(summaries) > 1 else None,
     )
+
+
+@dataclass(frozen=True)
+class _Output:
+    """An output that is laid out, to be made."""
+
+    job: Job
+    plan: Plan
+    books: Books
+    order: Order
+    sink: Sink
+    context: Path
+    chunk_rows: int | None
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What the tasks of an output did."""
+
+    rows: int
+    unmet: int
+    decodes: int
+    processes: int
+    seconds: float
+    nbytes: int
+    digests: Mapping[str, str]
+
+
+def _vanishes(job: Job) -> bool:
+    return sinks.leaves_nothing(job.output, job.format)
+
+
+def _laid_out(
+    job: Job, plan: Plan | None, books: Books, source: Source, stack: ExitStack
+) -> _Output:
+    assert plan is not None
+    layout = sinks.load(sinks.format_of(job.output, job.format))
+    order = order_of(job, plan, source, books.unfinished)
+    chunk_rows = layout.chunk_rows(order)
+    if sinks.is_folder(job.output, job.format):
+        books.unfinished.mkdir()
+    sink = stack.enter_context(closing(layout.lay_out(order)))
+    context = books.keep(Context(source, plan, sink.writer, shape_of(job)))
+    return _Output(job, plan, books, order, sink, context, chunk_rows)
+
+
+def _made(
+    output: _Output, source: Source, engine: Executor, workers: int, say: Callable[[int], None]
+) -> _Made:
+    """Make all rows of an output and finish it under its temporary name."""
+    job, plan, sink, order = output.job, output.plan, output.sink, output.order
+    records, processes = Records(), set[int]()
+    decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
+    ranges = ranges_of(job, plan, order)
+    tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges)
+    for report in _reports(tasks, engine, workers, output.context):
+        if not job.endless:  # what never ends has no record
+            records.add(report.parts)
+        sink.append(report.encoded, records)
+        processes.add(report.process)
+        unmet += report.unmet
+        done, decodes = done + report.rows, decodes + report.decodes
+        say(done)
+    seconds = time.perf_counter() - began
+    worker.forget()
+    _ = source.pixels  # raises when an array that was read in place has changed meanwhile
+    sink.finish(records)
+    if output.books.unfinished.is_dir():
+        manifest.write(order, sinks.format_of(job.output, job.format), records)
+    nbytes = 0 if _vanishes(job) else size_of(output.books.unfinished)
+    return _Made(done, unmet, decodes, len(processes), seconds, nbytes, records.digests())
+
+
+def _summary(output: _Output, made: _Made, source: Source) -> Summary:
+    return Summary(
+        output=output.job.output,
+        rows=made.rows,
+        nbytes=made.nbytes,
+        classes=source.targets[0].width,
+        seconds=made.seconds,
+        decodes=made.decodes,
+        processes=made.processes,
+        digests=made.digests,
+    )
+
+
+def with_holdout(job: Job) -> list[Job]:
+    """A job, and that of the validation output, if any: unmixed rows have labels as they are."""
+    if job.recipe.sampling.holdout is None:
+        return [job]
+    if job.holdout_output is None and _vanishes(job):
+        return [job]
+    output = Path(job.output)
+    beside = output.with_name(f"{output.stem}-validation{output.suffix}")
+    named = Path(job.holdout_output or beside)
+    held = dataclasses.replace(
+        job,
+        output=str(named),
+        recipe=dataclasses.replace(job.recipe, label_smoothing=0.0),
+        format=None if job.holdout_output and named.suffix else job.format,
+        shards=None,
+        copy=None,
+        endless=False,
+        task_index=0,
+        num_tasks=1,
+    )
+    if not _vanishes(job) and named.resolve() == output.resolve():
+        raise UsageError(f"holdout-out {named}: is the output itself; choose another place")
+    return [job, held]
 
 
 def check_output(job: Job) -> None:

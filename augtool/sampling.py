@@ -66,8 +66,9 @@ class Sampling:
             raise UsageError(f"holdout {self.holdout:g}: must be above 0 and below 1")
         if self.only_classes is not None and not self.only_classes:
             raise UsageError("only-classes: names no class; leave it out")
-        if len(set(self.carry)) < len(self.carry):
-            raise UsageError("carry: names a key twice; name each once")
+        last = [key.rpartition("/")[2] for key in self.carry]
+        if len(set(last)) < len(last):
+            raise UsageError(f"carry {', '.join(self.carry)}: two would have the same field")
         if self.balance != "none" and self.row_weights is not None:
             raise UsageError("balance and row-weights both say how often a row is drawn: give one")
         if self.by_group and self.group_by is None:

@@ -82,7 +82,11 @@ def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
     result.append(Field("weight", "<f4", (slots,)))
     if plan.recipe.weight_by != "area":
         result.append(Field("area_weight", "<f4", (slots,)))
-    return (*result, *_plan_fields(plan))
+    carried = (
+        Field(_carried(key), values.dtype.newbyteorder("<").str, values.shape[1:])
+        for key, values in plan.carried.items()
+    )
+    return (*result, *carried, *_plan_fields(plan))
 
 
 def _plan_fields(plan: Plan) -> Iterator[Field]:
@@ -109,8 +113,11 @@ def _check_sparse(target: Target, smoothing: float) -> None:
         raise UsageError("labels-as sparse: smoothed labels have all classes; use dense")
 
 
-def rows(block: Block, targets: tuple[Target, ...], shape: Shape) -> dict[str, Any]:
-    """All fields of a block's rows save the images and masks."""
+def rows(
+    block: Block, targets: tuple[Target, ...], shape: Shape, carried: Rows | None = None
+) -> dict[str, Any]:
+    """All fields of a block's rows save the images and masks; ``carried`` are columns of the source
+    that are copied from each row's base."""
     result: dict[str, npt.NDArray[Any]] = {}
     src = block.src
     for target in targets:
@@ -123,7 +130,8 @@ def rows(block: Block, targets: tuple[Target, ...], shape: Shape) -> dict[str, A
         if target.has_hard_label:
             result[_named("label", target)] = labels.hard(soft)
     area = {} if block.area is None else {"area_weight": block.area}
-    return {**result, "src": src, "weight": block.weight, **area, **block.columns}
+    copied = {_carried(key): values[src[:, 0]] for key, values in (carried or {}).items()}
+    return {**result, "src": src, "weight": block.weight, **area, **copied, **block.columns}
 
 
 def attributes(plan: Plan, source: Source, shape: Shape) -> dict[str, str | int]:
@@ -147,7 +155,12 @@ def attributes(plan: Plan, source: Source, shape: Shape) -> dict[str, str | int]
         "versions": json.dumps(versions.recorded()),
         "source_fingerprint": source.fingerprint,
         "source_rows": source.n,
+        **({} if plan.recipe.sampling.holdout is None else {"split": plan.split}),
     }
+
+
+def _carried(key: str) -> str:
+    return f"carry_{key.rpartition('/')[2]}"
 
 
 def _named(name: str, target: Target) -> str:

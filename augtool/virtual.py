@@ -245,6 +245,6 @@ def _whole(weights: npt.NDArray[Any]) -> Ints:
     most = _MOST // len(weights)
     if weights.dtype.kind in "biu" and sum(weights.tolist()) < most:
         return weights.astype(np.int64)
-    values = weights.astype(np.float64)
+    values = weights.astype(np.float64) / float(weights.max())
     scale = (most >> 1) / math.fsum(values)
-    return np.where(values > 0, np.maximum(np.rint(values * scale), 1), 0).astype(np.int64)
+    return np.where(weights > 0, np.maximum(np.rint(values * scale), 1), 0).astype(np.int64)

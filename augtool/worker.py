@@ -236,7 +236,7 @@ def _write_block(
         _write_pixels("masks", maps, masks, write)
     step = max(1, _LABEL_BYTES // sum((8 * target.width for target in source.targets), 8))
     for part in _slices(ready.block, step):
-        for name, values in schema.rows(part, source.targets, context.shape).items():
+        for name, values in schema.rows(part, source.targets, context.shape, plan.carried).items():
             write(name, part.out, values)
     return crcs
 

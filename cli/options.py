@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
 
-from . import values
+from . import sampling, values
 
 if TYPE_CHECKING:
     from augtool.job import Job
@@ -273,6 +273,10 @@ RECIPE = together(
     ),
 )
 
+SAMPLING = together(*sampling.OPTIONS, sampling.ONLY_ROWS)
+
+SAMPLING_RUN = together(*sampling.OPTIONS, sampling.ROWS, sampling.HOLDOUT_OUT)
+
 OUTPUT = click.option(
     "--out",
     "-o",
@@ -407,7 +411,8 @@ def recipe_from(given: Mapping[str, Any], recipe: Recipe) -> Recipe:
     if "copies" in chosen:
         chosen = {"num": None, **chosen}
     reading = reading_from(given, recipe.reading)
-    return dataclasses.replace(recipe, **chosen, reading=reading)
+    sampled = sampling.sampling_from(given, _names_given(), recipe.sampling)
+    return dataclasses.replace(recipe, **chosen, reading=reading, sampling=sampled)
 
 
 def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
@@ -433,6 +438,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         task_index=given["task_index"],
         num_tasks=given["num_tasks"],
         on_error=given["on_error"],
+        holdout_output=given["holdout_out"] and str(given["holdout_out"]),
         overwrite=given["overwrite"],
     )
 

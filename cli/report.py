@@ -34,6 +34,8 @@ def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) 
         for name, digest in summary.digests.items():
             click.echo(f"record {name} {digest}", err=True)
     click.echo(summary_line(summary), err=True)
+    if summary.holdout is not None:
+        click.echo(summary_line(summary.holdout), err=True)
 
 
 def summary_line(summary: Summary) -> str:
@@ -65,6 +67,8 @@ def say_estimate(estimate: Estimate, *, as_json: bool) -> None:
     if estimate.source_bytes:
         ratio = f", {estimate.nbytes / estimate.source_bytes:.2f} × the source"
     stdout.line(f"rows     {estimate.rows:,} of shape {'×'.join(map(str, estimate.shape))}")
+    if estimate.held_out:
+        stdout.line(f"held out {counted(estimate.held_out, 'row')}, for validation")
     stdout.line(f"bytes    {human_bytes(estimate.nbytes)}{ratio}")
     stdout.line(f"work     {counted(estimate.tasks, 'task')} in {where}")
     stdout.line(f"time     about {estimate.seconds:,.1f} s")

@@ -205,6 +205,19 @@ class Numbers(Value):
         return tuple(int(part) for part in parts)
 
 
+class Words(Value):
+    """``cat,dog``: names."""
+
+    name = "A,B,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Text with commas (or a list, whose names may have some, from a TOML file) to names."""
+        names = tuple(_text(part).strip() for part in _parts(value))
+        if not all(names):
+            self.fail(f"{value!r}: use names, such as cat,dog", param, ctx)
+        return names
+
+
 class Shares(Value):
     """``0.1,0.5,0.9``: numbers in 0 … 1."""
 

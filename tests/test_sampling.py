@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import augtool
 from augtool.errors import SourceError, UsageError
 from augtool.holdout import held_out
 from augtool.known import Known
@@ -89,7 +92,8 @@ def test_weighted_rows_have_their_share_rounded_down_or_up(
     rows = made.at(copy, np.arange(made.n))
     assert (np.diff(made.edges(copy)) >= 0).all()
     counts = np.bincount(rows, minlength=len(weights))
-    shares = np.array(weights) * (len(weights) / sum(weights))
+    relative = np.array(weights) / max(weights)
+    shares = relative * (len(weights) / relative.sum())
     assert counts.sum() == len(weights)
     assert (np.abs(counts - shares) < 1 + 1e-6).all()
     assert (counts[np.array(weights) == 0] == 0).all()
@@ -276,7 +280,7 @@ def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn() -> No
         ({"balance": "sqrt", "row_weights": "w"}, "both say how often"),
         ({"pair": "same-group"}, "pair same-group: say what a group is"),
         ({"group_by": "patient"}, "group-by: nothing uses it"),
-        ({"carry": ("a", "a")}, "carry: names a key twice"),
+        ({"carry": ("a", "a")}, "carry a, a: two would have the same field"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(given_: dict[str, Any], said: str) -> None:
@@ -296,7 +300,25 @@ def test_a_recipe_keeps_its_sampling() -> None:
     assert json.loads(recipe.as_json())["sampling"]["pair"] == "other-group"
 
 
-def test_all_of_a_source_is_sampled_as_before(job: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("pair", ["same-class", "other-class"])
+@pytest.mark.parametrize("drawn", [{"balance": "sqrt"}, {}])
+def test_bytes_are_the_same_for_any_workers(
+    owners: Callable[..., Any], job: Callable[..., Any], pair: Any, drawn: dict[str, Any]
+) -> None:
+    sampling = Sampling(pair=pair, holdout=0.1, carry=("labels",), **drawn)
+    source, made, processes = owners(n=700), set(), set()
+    for workers in (0, 2):
+        one = job(source, f"{workers}.h5", workers=workers, copies=2, sampling=sampling)
+        summary = augtool.run(one)
+        processes.add(summary.processes)
+        assert summary.holdout is not None
+        outputs = (one.output, summary.holdout.output)
+        made.add(tuple(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in outputs))
+    assert len(made) == 1
+    assert max(processes) > 1
+
+
+def test_all_of_a_source_is_sampled_as_it_is() -> None:
     recipe = Recipe((step("cutmix"),))
     assert make_plan(recipe, 100, SHAPE, 1).places is None
     assert dataclasses.replace(recipe, sampling=Sampling()) == recipe

@@ -254,11 +254,14 @@ class _Chunk:
 def _create(file: Any, one: Field, rows: int, chunk_rows: int, level: int | None) -> None:
     import h5py
 
+    dtype: Any = np.dtype(one.dtype)
+    if dtype.kind == "S":
+        dtype = h5py.string_dtype("utf-8", dtype.itemsize)
     if level is not None:
         data_set = file.create_dataset(
             one.name,
             (rows, *one.shape),
-            one.dtype,
+            dtype,
             chunks=(chunk_rows, *one.shape),
             compression="gzip",
             compression_opts=level,
@@ -268,7 +271,7 @@ def _create(file: Any, one: Field, rows: int, chunk_rows: int, level: int | None
         properties.set_layout(h5py.h5d.CONTIGUOUS)
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         data_set = file.create_dataset(
-            one.name, (rows, *one.shape), one.dtype, dcpl=properties, fill_time="never"
+            one.name, (rows, *one.shape), dtype, dcpl=properties, fill_time="never"
         )
     data_set.attrs[RECORD] = _NO_RECORD
 

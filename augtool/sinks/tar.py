@@ -176,6 +176,6 @@ class TarWriter:
             elif name == "masks" or name.startswith("labels_"):
                 files.append(member(f"{key}.{name}.npy", npy(value)))
             else:
-                plan[name] = value.tolist()
+                plan[name] = value.decode() if isinstance(value, bytes) else value.tolist()
         text = json.dumps(plan, separators=(",", ":")).encode()
         return b"".join([*files, member(f"{key}.json", text)])

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from augtool.recipe import Recipe
 
 BEFORE = (options.INPUT, options.OUTPUT)
-AFTER = (options.RECIPE, options.RUN, options.READING, options.CONFIG, options.TALK)
+AFTER = (
+    options.RECIPE,
+    options.SAMPLING_RUN,
+    options.RUN,
+    options.READING,
+    options.CONFIG,
+    options.TALK,
+)
 _SKIPPED = 3
 
 

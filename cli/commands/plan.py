@@ -70,7 +70,7 @@ def _planned(name: str) -> click.Command:
     from ._method import method_command
 
     before = (options.INPUT, OUT, OVERWRITE, ROWS)
-    after = (options.RECIPE, options.READING, options.CONFIG, options.DEBUG)
+    after = (options.RECIPE, options.SAMPLING, options.READING, options.CONFIG, options.DEBUG)
     if name == _CHAIN:
         return chain_command(_plan, before, after, called="plan mix", out="plan.csv")
     return method_command(name, _plan, before, after)
