@@ -114,7 +114,7 @@ INPUT = click.option(
     required=True,
     metavar="PATH",
     callback=_not_empty,
-    help="Image folder, HDF5 or npz file, or sample:",
+    help="Image folder, tar, HDF5 or npz file, or sample:",
 )
 
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -160,12 +160,14 @@ READING = together(
         help="Class folders in order, one a line, or folder<TAB>name.",
     ),
     click.option("--split", metavar="NAME", help="Read this split's folder under --in."),
-    click.option("--image-key", metavar="KEY", help="HDF5, npz: the array of images."),
+    click.option(
+        "--image-key", metavar="KEY", help="HDF5, npz: the array of images; tar: the extension."
+    ),
     click.option(
         "--label-key",
         metavar="KEY",
         multiple=True,
-        help="HDF5, npz: the array of labels; repeat it for several targets.",
+        help="The array of labels, or its extension in tars; repeat it for several targets.",
     ),
     click.option(
         "--labels",
@@ -178,7 +180,7 @@ READING = together(
         "--label-column",
         metavar="NAME",
         multiple=True,
-        help="Tables of labels: the labels; repeat it for several targets.",
+        help="Tables, json in tars: the labels; repeat it for several targets.",
     ),
     click.option(
         "--label-sep", metavar="TEXT", help="Tables of labels: between several classes in a cell."

@@ -44,6 +44,23 @@ def npz(path: Path) -> str:
     return str(path / "arrays.npz")
 
 
+def tar(path: Path) -> str:
+    import io
+    import tarfile
+
+    from PIL import Image
+
+    with tarfile.open(path / "train-000000.tar", "w") as archive:
+        for row in range(N):
+            png = io.BytesIO()
+            Image.fromarray(np.full(SHAPE, row, np.uint8)).save(png, "png")
+            for end, data in (("png", png.getvalue()), ("cls", b"%d" % (row * 3 // N))):
+                info = tarfile.TarInfo(f"{row:06}.{end}")
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return str(path / "train-000000.tar")
+
+
 def sample(_path: Path) -> str:
     return f"sample:?n={N}&size={SHAPE[0]}x{SHAPE[1]}&classes=3"
 
@@ -53,6 +70,7 @@ MAKERS: dict[str, Callable[[Path], str]] = {
     "hdf5": hdf5,
     "npz": npz,
     "sample": sample,
+    "tar": tar,
 }
 every_source = pytest.mark.parametrize("name", _modules.names("sources"))
 
@@ -181,7 +199,7 @@ def test_a_column_has_a_value_for_each_row_and_an_unknown_one_is_named(
 ) -> None:
     source = opened(name, tmp_path)
     key = {"folder": "folder", "npz": "y"}.get(name, "labels")
-    if name != "sample":
+    if name not in ("sample", "tar"):
         values = source.column(key)
         assert len(values) == N
         assert len(set(values.tolist())) == 3
