@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from augtool.block import NO_SOURCE
 from augtool.chain import Link, Option, links_of
@@ -127,6 +128,12 @@ def _step(output: Output, link: Link, row: int) -> StepInfo:
     return StepInfo(name, said, columns, idle_in(output, took, row), tuple(partners))
 
 
+def _plain(value: npt.NDArray[Any]) -> Any:
+    """A value as Python has it; carried text is stored as UTF-8."""
+    text = np.char.decode(value, "utf-8") if value.dtype.kind == "S" else value
+    return text.tolist()
+
+
 def _columns(
     output: Output, row: int, links: Sequence[Link]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,7 +144,7 @@ def _columns(
     steps = [option.name for link in links for option in link.steps]
     drawn = tuple(f"{name}_" for name in (*steps, *(link.choice for link in links if link.choice)))
     values = {
-        name: np.asarray(output.field(name)[row]).tolist()
+        name: _plain(np.asarray(output.field(name)[row]))
         for name in output.fields
         if name not in known
     }

@@ -118,14 +118,13 @@ def _flat(record: Record, rows: Ints) -> _Table:
     src = record.values("src", rows)
     m, slots = src.shape
     draws = {name: record.values(name, rows) for name in record.drawn}
+    own, others = np.arange(m)[:, None], np.arange(m, m * slots).reshape(slots - 1, m).T
+    partner = np.where(src[:, 1:] < 0, own, others)
     return _Table(
         out_rows=np.concatenate([rows, np.full(m * (slots - 1), NO_SOURCE)]),
-        base=src.T.ravel(),
+        base=np.where(src < 0, src[:, :1], src).T.ravel(),
         partners={
-            option.name: np.resize(
-                np.arange(m, m * slots).reshape(slots - 1, m).T, (m * slots, slots - 1)
-            )
-            for option in record.mixing
+            option.name: np.resize(partner, (m * slots, slots - 1)) for option in record.mixing
         },
         draws={
             name: np.resize(values, (m * slots, *values.shape[1:]))
@@ -146,7 +145,8 @@ def _table(record: Record, rows: Ints, source: Source) -> _Table:
 
     def place(of: Ints) -> Ints:
         at = order[np.minimum(np.searchsorted(ids, of, sorter=order), len(ids) - 1)]
-        return np.where(ids[at] == of, at, 0)  # what is not there is never used
+        own = np.arange(len(ids)).reshape(-1, *[1] * (of.ndim - 1))  # a row without a partner
+        return np.where(ids[at] == of, at, own)  # what else is not there is never used
 
     return _Table(
         out_rows=ids,

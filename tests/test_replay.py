@@ -14,6 +14,7 @@ from augtool.plan import Plan
 from augtool.recipe import Choice, Reading, Recipe, Step, one_of, step
 from augtool.replay import Record, made_again
 from augtool.run import plan_of
+from augtool.sampling import Sampling
 from augtool.sources import open_source
 
 N, SIZE = 150, (9, 14)
@@ -35,6 +36,7 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = generator.integers(0, 256, (N, *SIZE, 3), np.uint8)
     with h5py.File(path, "w") as file:
         file["images"], file["labels"] = images, np.arange(N) % 3
+        file["kinds"] = np.where(np.arange(N) < 6, np.arange(N) + 3, np.arange(N) % 3)  # 6 singles
         file["objects"] = (images[..., 0] > 128).astype(np.int32)
     return path
 
@@ -107,3 +109,20 @@ def test_each_stored_value_of_a_chain_matters(name: str, arrays: Path, tmp_path:
     made = made_again(changed, rows, source)
     differs = (made.pixels != np.asarray(output.images)[rows]).any(axis=(1, 2, 3))
     assert differs.sum() > 10
+
+
+@pytest.mark.parametrize("name", ["one", "four", "choice", "twice", "looks in between"])
+@pytest.mark.parametrize("drawn", [{}, {"balance": "sqrt"}])
+def test_rows_without_a_partner_are_made_again_too(
+    name: str, drawn: dict[str, Any], arrays: Path, tmp_path: Path
+) -> None:
+    sampling = Sampling(pair="same-class", **drawn)
+    reading = Reading(label_key=("kinds",), mask_key="none")
+    recipe = Recipe(CHAINS[name], block_rows=64, reading=reading, sampling=sampling)
+    output, record, source = record_of(recipe, arrays, tmp_path)
+    for rows in (np.arange(len(output)), np.arange(3, len(output), 5)):
+        made = made_again(record, rows, source)
+        assert np.array_equal(made.pixels, np.asarray(output.images)[rows])
+        assert np.array_equal(made.block.src, output.field("src")[rows])
+        assert np.array_equal(made.block.weight, output.field("weight")[rows])
+    assert (np.asarray(output.field("src"))[:, 1:] == -1).all(axis=1).any()

@@ -216,6 +216,9 @@ def test_columns_of_the_base_are_carried(cli: Cli, uneven: str) -> None:
     with h5py.File("m.h5") as file:
         assert file["carry_words"].asstr()[0] == f"é{base[0]}"
         assert "crc32_sha256" in file["carry_words"].attrs
+    code, out, _ = cli("inspect", "m.h5", "--row", 0, "--json")
+    assert code == 0
+    assert json.loads(out)["carried"]["carry_words"] == f"é{base[0]}"
 
 
 def test_options_stand_in_a_file_too(cli: Cli, uneven: str) -> None:
