@@ -44,6 +44,13 @@ def mixed(
     return total.astype(np.float32)
 
 
+def dense(classes: npt.NDArray[Any], weight: npt.NDArray[Any], width: int) -> Floats:
+    """(m, K) float32 labels of rows that are stored as ``classes`` (m, S), −1 for none, beside
+    ``weight`` (m, S): the same to the last bit as `mixed` makes them."""
+    target = Target("classes", np.array([*range(width), UNKNOWN]), width)  # −1 is the last
+    return mixed(target, np.asarray(classes, np.int64), np.asarray(weight, np.float32))
+
+
 def hard(labels: Floats) -> npt.NDArray[np.int64]:
     """(m,) int64: the heaviest class of each row, the lowest index on a tie; −1 where a label is
     not known."""

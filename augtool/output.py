@@ -1,61 +1,73 @@
-"""Reading what augtool wrote."""
+"""Reading what augtool wrote, in any format."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
+from augtool import labels as label_rules
+from augtool import manifest, sinks
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Recipe, recipe_from_json
-from augtool.schema import RECORD
+from augtool.schema import Field
+from augtool.sinks._contract import Stored
+from augtool.sinks._rows import Ints, Shards, facts_of, row_array
 from augtool.sources._contract import TargetKind
 
 Array = npt.NDArray[Any]
 
-_VERSION = "schema_version"
-_LABELS = "labels"
+_NOT_OURS = (OSError, ValueError, KeyError, TypeError, BadZipFile)  # what reading others' raises
 
 
 class Output:
     """An output of augtool, open for reading: a sequence of (image, label) pairs.
 
-    ``output[i]`` is row i: its image (H, W, C) in the dtype of the source and its soft label (K,)
-    float32, of several targets that of the first. ``output[a:b]`` is two arrays. Uncompressed files
-    are memory-mapped, so an `Output` can be handed to the workers of a data loader: it is pickled
+    ``output[i]`` is row i: its image (H, W, C) in the dtype of the source, or (C, H, W) where
+    ``layout`` says so, and its soft label (K,) float32, of several targets that of the first.
+    ``output[a:b]`` is two arrays. What lies in a file as it is is memory-mapped, all else is read
+    and decoded row by row. An `Output` can be handed to the workers of a data loader: it is pickled
     by its path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._attributes, self._offsets, self._digests = _metadata(self.path)
-        self._targets = _targets(self._attributes)
+        self._stored = _stored(self.path)
+        self._targets = _targets(self.attributes)
         self._arrays: dict[str, Any] = {}
-        self._file: Any = None
-        self._process = os.getpid()
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of all fields: images, masks when there are some, the labels of each target,
-        src, weight and the plan's columns."""
-        return tuple(self._offsets)
+        """The names of all fields: images, masks when there are some, the labels of each target
+        (or their classes, when they are sparse), src, weight and the plan's columns."""
+        first = ["images", "masks"]
+        first += [_of(name, one) for one in self._targets for name in ("labels", "classes")]
+        names = [one.name for one in self._stored.facts.fields]
+        return tuple(sorted(names, key=lambda name: (*(name != one for one in first),)))
 
     @property
     def attributes(self) -> Mapping[str, Any]:
         """What describes the whole: versions, the recipe's JSON, the source's fingerprint."""
-        return self._attributes
+        return self._stored.facts.attributes
 
     @property
     def recipe(self) -> Recipe:
         """The recipe of the run."""
-        return recipe_from_json(self._attributes["recipe"])
+        return recipe_from_json(self.attributes["recipe"])
+
+    @property
+    def layout(self) -> str:
+        """The axes of ``images``, such as NHWC or NCHW."""
+        return str(self.attributes["layout"])
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -69,18 +81,20 @@ class Output:
 
     def class_names_of(self, target: str) -> tuple[str, ...] | None:
         """The class names of a target, or None when the source had none."""
-        names = self._attributes.get(_of("class_names", target))
+        names = self.attributes.get(_of("class_names", target))
         return None if names is None else tuple(json.loads(names))
 
     def kind_of(self, target: str) -> TargetKind:
         """What the labels of a target are: those of classes, multi-hot ones or values."""
-        kind: TargetKind = self._attributes[_of("target", target)]
+        kind: TargetKind = self.attributes[_of("target", target)]
         return kind
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) over the records of all fields: equal for outputs of equal content."""
-        lines = "".join(f"{name} {self._digests[name]}\n" for name in sorted(self._digests))
+        """sha256 (hex) over the records of all fields: equal for outputs of equal content and
+        encoding."""
+        records = self._stored.facts.records
+        lines = "".join(f"{name} {records[name]}\n" for name in sorted(records))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     @property
@@ -94,30 +108,38 @@ class Output:
         return self.labels_of(self.targets[0])
 
     def labels_of(self, target: str) -> Any:
-        """(M, K) float32, array-like: the soft labels of a target.
+        """(M, K) float32, array-like: the soft labels of a target; those that are stored as classes
+        and weights are made of them.
 
         Raises `KeyError` for a name that is not in ``targets``.
         """
-        return self.field(_of(_LABELS, target))
+        name = _of("classes", target)
+        if name not in self.fields:
+            return self.field(_of("labels", target))
+        width = int(self.attributes[_of("num_classes", target)])
+        classes, weight = self.field(name), self.field("weight")
+
+        def read(rows: Ints) -> Array:
+            return label_rules.dense(classes[rows], weight[rows], width)
+
+        return row_array(len(self), Field(_of("labels", target), "<f4", (width,)), read)
 
     @property
     def masks(self) -> Any:
         """(M, H, W) integers, array-like: the class ids of the pixels. None when there are none."""
-        return self.field("masks") if "masks" in self._offsets else None
+        return self.field("masks") if "masks" in self.fields else None
 
     def field(self, name: str) -> Any:
-        """A field as an array with M rows: a memory map, or an HDF5 data set when compressed.
+        """A field as an array, or array-like, with M rows.
 
         Raises `KeyError` for a name that is not in ``fields``.
         """
-        if self._process != os.getpid():  # an open HDF5 file must not cross a fork
-            self._arrays, self._file, self._process = {}, None, os.getpid()
         if name not in self._arrays:
-            self._arrays[name] = self._open(name)
+            self._arrays[name] = self._stored.field(name)
         return self._arrays[name]
 
     def __len__(self) -> int:
-        return int(self._offsets["images"][1][0])
+        return self._stored.rows
 
     def __getitem__(self, index: int | slice) -> tuple[Array, Array]:
         if not isinstance(index, slice) and not -len(self) <= index < len(self):
@@ -146,72 +168,68 @@ class Output:
         return f"<augtool output {str(self.path)!r}: {len(self)} rows>"
 
     def close(self) -> None:
-        """Let go of the file. Memory maps that were handed out stay valid."""
-        if self._file is not None:
-            self._file.close()
-        self._arrays, self._file = {}, None
-
-    def _open(self, name: str) -> Any:
-        offset, shape, dtype = self._offsets[name]
-        if offset is not None:
-            return np.memmap(self.path, dtype, "r", offset, shape)
-        if self._file is None:
-            import h5py
-
-            self._file = h5py.File(self.path, "r", locking="best-effort")
-        return self._file[name]
+        """Let go of all files. Memory maps that were handed out stay valid."""
+        self._arrays = {}
+        self._stored.close()
 
 
 def open(path: str | os.PathLike[str]) -> Output:
-    """Open an output of augtool.
+    """Open an output of augtool: a file, or a folder of files.
 
-    Raises `UsageError` when there is no such file and `SourceError` when augtool did not make it.
+    Raises `UsageError` when there is no such thing and `SourceError` when augtool did not make it.
     """
     return Output(path)
 
 
 def is_output(path: str) -> bool:
-    """Whether there is an HDF5 file at ``path`` that augtool made."""
+    """Whether there is a file or a folder at ``path`` that augtool made."""
     try:
-        _metadata(Path(path))
+        _stored(Path(path)).close()
     except (SourceError, UsageError):
         return False
     return True
 
 
-def _metadata(
-    path: Path,
-) -> tuple[dict[str, Any], dict[str, tuple[int | None, Any, Any]], dict[str, str]]:
-    """The attributes, each field's (offset, shape, dtype), and each field's record."""
-    import h5py
-
+def _stored(path: Path) -> Stored:
     if not path.exists():
         raise UsageError(f"{path}: there is no such file; check the path")
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not path.is_dir() and not path.is_file():  # opening a pipe would wait for ever
         raise SourceError(f"{path}: not a file, so not an output of augtool")
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
-            known = all(isinstance(one, h5py.Dataset) for one in file.values())
-            labels = [_of(_LABELS, name) for name in _targets(attributes)]
-            if not known or not {"images", *labels} <= set(file) or _VERSION not in attributes:
-                raise SourceError(f"{path}: an HDF5 file, but not made by augtool")
-            fields = {
-                name: (
-                    data_set.id.get_offset() if data_set.chunks is None else None,
-                    data_set.shape,
-                    data_set.dtype,
-                )
-                for name, data_set in file.items()
-            }
-            digests = {
-                name: data_set.attrs[RECORD].decode("ascii") for name, data_set in file.items()
-            }
-    except (OSError, KeyError) as error:
+        return _folder(path) if path.is_dir() else _file(path)
+    except FileNotFoundError as error:
+        raise SourceError(
+            f"{path}: not a folder that augtool has made; it would have a manifest inside"
+        ) from error
+    except _NOT_OURS as error:
         raise SourceError(f"{path}: cannot be read as an output of augtool ({error})") from error
-    ordered = {"images": fields.pop("images")}
-    ordered.update({name: fields.pop(name) for name in ("masks", *labels) if name in fields})
-    return attributes, {**ordered, **fields}, digests
+
+
+def _file(path: Path) -> Stored:
+    """A file, by its suffix; one of another name is HDF5, or none."""
+    known = [name for name in sinks.names() if path.suffix.lower() in sinks.load(name).SUFFIXES]
+    return _reader(known[0] if known else "hdf5")(path)
+
+
+def _reader(format: str) -> Callable[[Path], Stored]:
+    """What opens files of a format; a plug-in may have nothing of the kind."""
+    found: Callable[[Path], Stored] | None = getattr(sinks.load(format), "read", None)
+    if found is None:
+        raise ValueError(f"the format {format} does not say how it is read")
+    return found
+
+
+def _folder(path: Path) -> Stored:
+    """A folder of files that are shards, or one that its format knows as a whole."""
+    facts = manifest.read(path)
+    layout = sinks.load(facts["format"])
+    if not layout.SUFFIXES:
+        return _reader(facts["format"])(path)
+    shards = sorted(path / name for name in facts["files"] if name.endswith(layout.SUFFIXES))
+    openings = [functools.partial(_reader(facts["format"]), shard) for shard in shards]
+    if len(openings) != len(facts["borders"]) - 1:
+        raise ValueError(f"its manifest names {len(openings)} shards")
+    return Shards(facts_of(facts), facts["borders"], openings)
 
 
 def _targets(attributes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -222,7 +240,3 @@ def _targets(attributes: Mapping[str, Any]) -> tuple[str, ...]:
 def _of(name: str, target: str) -> str:
     """The name of a field or an attribute of a target."""
     return f"{name}_{target}" if target else name
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

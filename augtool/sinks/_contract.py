@@ -136,6 +136,35 @@ class Sink(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What describes an output, as its files say: ``records`` has that of each field, ``encode``
+    is the order's."""
+
+    fields: tuple[Field, ...]
+    attributes: Mapping[str, Any]
+    records: Mapping[str, str]
+    encode: str = ""
+
+
+class Stored(Protocol):
+    """An output, or one of its files, open for reading. It may be used by forked processes."""
+
+    @property
+    def facts(self) -> Facts: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    def field(self, name: str) -> Any:
+        """A field as an array, or array-like, with all rows. Raises `KeyError` for other names."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all files. Arrays that were handed out may stay valid."""
+        ...
+
+
 class Format(Protocol):
     """The module of a sink.
 
@@ -161,4 +190,9 @@ class Format(Protocol):
 
         Raises `OutputError` when there is no room for it, with the bytes needed and free.
         """
+        ...
+
+    def read(self, path: Path) -> Stored:
+        """Open one finished file, or the folder where there are no ``SUFFIXES``. What it raises
+        for files that are none of its own is told as a `SourceError`."""
         ...

@@ -23,7 +23,10 @@ from augtool.errors import UsageError
 from augtool.schema import RECORD, Field
 from augtool.sinks import _writeback
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Writer
+from augtool.sinks._hdf5_rows import read
 from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
+
+__all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 FOLDER = True

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from augtool import manifest
 from augtool.schema import Field
 from augtool.sinks import _writeback
-from augtool.sinks._contract import Digests, Encoded, Order
+from augtool.sinks._contract import Digests, Encoded, Facts, Order
 from augtool.sinks._npy import array_name, npy_header
 from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve
+from augtool.sinks._rows import by_name, facts_of
 
 SUFFIXES: tuple[str, ...] = ()
 FOLDER = True
@@ -36,7 +39,7 @@ def lay_out(order: Order) -> NpySink:
 
 
 def _lay_out_file(order: Order, one: Field) -> Place:
-    path = order.path / f"{array_name(one.name, 'x_train', 'y_train')}.npy"
+    path = _file_of(order.path, one)
     header = npy_header((order.rows, *one.shape), np.dtype(one.dtype))
     try:
         with path.open("wb") as file:
@@ -46,6 +49,33 @@ def _lay_out_file(order: Order, one: Field) -> Place:
     except OSError as error:
         raise refused(path, error) from error
     return Place(0, order.rows, path, len(header), one.row_bytes)
+
+
+def _file_of(folder: Path, one: Field) -> Path:
+    return folder / f"{array_name(one.name, 'x_train', 'y_train')}.npy"
+
+
+def read(path: Path) -> NpyRows:
+    """Open a finished folder."""
+    facts = manifest.read(path)
+    return NpyRows(path, facts_of(facts), facts["borders"][-1])
+
+
+@dataclass
+class NpyRows:
+    """A folder, open for reading."""
+
+    path: Path
+    facts: Facts
+    rows: int
+
+    def field(self, name: str) -> Any:
+        """A memory map."""
+        one = by_name(self.facts.fields)[name]
+        return np.load(_file_of(self.path, one), mmap_mode="r", allow_pickle=False)
+
+    def close(self) -> None:
+        """Nothing: memory maps go with their last user."""
 
 
 @dataclass

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import os
-from collections.abc import Sequence
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from augtool import records
 from augtool.sinks import _writeback, _zip
-from augtool.sinks._contract import Digests, Encoded, Order
+from augtool.sinks._contract import Digests, Encoded, Facts, Order
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import array_name, npy_header
 from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve, write_all
+from augtool.sinks._rows import by_name, facts_of
 from augtool.sinks._zip import Member
 
 SUFFIXES = (".npz",)
@@ -52,6 +58,41 @@ def lay_out(order: Order) -> NpzSink:
         for field, one in zip(order.fields, arrays, strict=True)
     }
     return NpzSink(order, arrays, PlacedWriter(places))
+
+
+def read(path: Path) -> NpzRows:
+    """Open a finished file. Raises KeyError when its description is not there."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        described = json.loads(archive.read(MEMBER))
+        starts = {one.filename: _start(file, one) for one in archive.infolist()}
+    return NpzRows(path, facts_of(described), described["rows"][1], starts)
+
+
+def _start(file: BinaryIO, one: zipfile.ZipInfo) -> int:
+    """The byte at which a member's data begin."""
+    file.seek(one.header_offset + 26)
+    name, extra = struct.unpack("<HH", file.read(4))
+    return one.header_offset + 30 + int(name) + int(extra)
+
+
+@dataclass
+class NpzRows:
+    """A file, open for reading; ``starts`` has the byte at which each member begins."""
+
+    path: Path
+    facts: Facts
+    rows: int
+    starts: Mapping[str, int]
+
+    def field(self, name: str) -> Any:
+        """A memory map."""
+        one = by_name(self.facts.fields)[name]
+        shape, dtype = (self.rows, *one.shape), np.dtype(one.dtype)
+        start = self.starts[f"{array_name(name, 'x', 'y')}.npy"]
+        return np.memmap(self.path, dtype, "r", start + len(npy_header(shape, dtype)), shape)
+
+    def close(self) -> None:
+        """Nothing: memory maps go with their last user."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,11 @@ from augtool.schema import Field
 from augtool.sinks._columns import Column, RowBuffer, numbers
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order
 from augtool.sinks._described import described
+from augtool.sinks._parquet_rows import read
 from augtool.sinks._places import bytes_of
 from augtool.sinks._tables import Table, TableSink, check_pyarrow, group_rows
+
+__all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 
 SUFFIXES = (".parquet",)
 FOLDER = True

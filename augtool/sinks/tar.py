@@ -25,6 +25,9 @@ from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
 from augtool.sinks._places import bytes_of, refused
 from augtool.sinks._tar import END, member
+from augtool.sinks._tar_rows import read
+
+__all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 
 SUFFIXES = (".tar",)
 FOLDER = True

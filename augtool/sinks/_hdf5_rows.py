@@ -1,0 +1,74 @@
+"""Reading an HDF5 file that augtool wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augtool.schema import RECORD, Field
+from augtool.sinks._contract import Facts
+from augtool.sinks._rows import PerProcess, by_name, row_array, take
+
+_VERSION = "schema_version"
+
+
+def read(path: Path) -> Hdf5Rows:
+    """Open a finished file. Raises ValueError when augtool did not make it."""
+    import h5py
+
+    with h5py.File(path, "r", locking="best-effort") as file:
+        data_sets = dict(file.items())
+        attributes = {name: _plain(value) for name, value in file.attrs.items()}
+        known = all(isinstance(one, h5py.Dataset) for one in data_sets.values())
+        if not known or "images" not in data_sets or _VERSION not in attributes:
+            raise ValueError("an HDF5 file, but not made by augtool")
+        rows = data_sets["images"].shape[0]
+        offsets = {
+            name: one.id.get_offset() for name, one in data_sets.items() if one.chunks is None
+        }
+        facts = Facts(
+            tuple(Field(name, one.dtype.str, one.shape[1:]) for name, one in data_sets.items()),
+            attributes,
+            {name: one.attrs[RECORD].decode("ascii") for name, one in data_sets.items()},
+        )
+    return Hdf5Rows(path, facts, rows, offsets, PerProcess(lambda: _open(path)))
+
+
+@dataclass
+class Hdf5Rows:
+    """A file, open for reading; ``offsets`` has the byte at which a field begins that is not
+    compressed."""
+
+    path: Path
+    facts: Facts
+    rows: int
+    offsets: Mapping[str, int]
+    file: PerProcess[Any]
+
+    def field(self, name: str) -> Any:
+        """A memory map, or, when compressed, what is decompressed row by row."""
+        one = by_name(self.facts.fields)[name]
+        if name in self.offsets:
+            shape = (self.rows, *one.shape)
+            return np.memmap(self.path, one.dtype, "r", self.offsets[name], shape)
+        return row_array(self.rows, one, lambda rows: take(self.file()[name], rows))
+
+    def close(self) -> None:
+        """Close the file, if compressed fields had it opened. Memory maps stay valid."""
+        opened = self.file.forget()
+        if opened is not None:
+            opened.close()
+
+
+def _open(path: Path) -> Any:
+    import h5py
+
+    return h5py.File(path, "r", locking="best-effort")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

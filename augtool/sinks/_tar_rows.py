@@ -1,0 +1,129 @@
+"""Reading a tar that augtool wrote: members are found by one look at all headers."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augtool.decode import decode, npy_values
+from augtool.errors import SourceError
+from augtool.schema import Field
+from augtool.sinks._contract import Facts
+from augtool.sinks._rows import Array, Ints, by_name, facts_of, row_array
+
+_BLOCK = 512
+_LAST = b".augtool.json\x00"  # as it begins a header
+_MOST_AT_END = 64 << 20  # bytes in which the last member is looked for
+_END_BLOCKS = 2
+
+Members = dict[str, tuple[list[int], list[int]]]
+
+
+def read(path: Path) -> TarRows:
+    """Open a finished archive. Raises ValueError when its last member is not there."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size == 0:
+            raise ValueError("an empty file")
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    at = _last_member(data)
+    return TarRows(path, facts_of(json.loads(_content(data, at))), data, at)
+
+
+@dataclass
+class TarRows:
+    """An archive, open for reading; ``end`` is the byte at which its last member begins."""
+
+    path: Path
+    facts: Facts
+    data: mmap.mmap
+    end: int
+
+    @property
+    def rows(self) -> int:
+        """M: as many as are there, since a share of a stream does not say how many it has."""
+        return len(next(iter(self._members.values()))[0]) if self._members else 0
+
+    def field(self, name: str) -> Any:
+        """A field: each row is found and decoded when it is asked for."""
+        one = by_name(self.facts.fields)[name]
+        suffix, value = _stored(one, self.facts.encode)
+        if self.rows == 0:
+            return np.empty((0, *one.shape), one.dtype)
+        if suffix not in self._members:
+            raise SourceError(f"{self.path}: has no .{suffix} files; it was changed")
+        starts, sizes = self._members[suffix]
+
+        def read(rows: Ints) -> Array:
+            out = np.empty((len(rows), *one.shape), one.dtype)
+            for at, row in enumerate(rows.tolist()):
+                try:
+                    out[at] = value(self.data[starts[row] : starts[row] + sizes[row]])
+                except (ValueError, KeyError) as error:
+                    raise SourceError(f"{self.path}: row {row}, .{suffix}: {error}") from error
+            return out
+
+        return row_array(self.rows, one, read)
+
+    def close(self) -> None:
+        """Nothing: the map goes with its last user."""
+
+    @cached_property
+    def _members(self) -> Members:
+        """The first byte and the size of each row's file, by what follows its key."""
+        found: Members = {}
+        at = 0
+        while at < self.end:
+            header = self.data[at : at + _BLOCK]
+            suffix = header[: header.index(0)].partition(b".")[2].decode()
+            size = _size(header)
+            starts, sizes = found.setdefault(suffix, ([], []))
+            starts.append(at + _BLOCK)
+            sizes.append(size)
+            at += _BLOCK + size + -size % _BLOCK
+        if len({len(starts) for starts, _ in found.values()}) > 1:
+            raise SourceError(f"{self.path}: its rows have not the same files; it was changed")
+        return found
+
+
+def _stored(one: Field, encode: str) -> tuple[str, Callable[[bytes], Any]]:
+    """The suffix of the files that hold a field, and what makes a row of one's bytes."""
+    dtype = np.dtype(one.dtype)
+    if one.name == "images":
+        extension = encode.partition(":")[0]
+        return extension, lambda data: decode(data, extension, one.shape, dtype)
+    if one.name == "label":
+        return "cls", int
+    if one.name in ("labels", "masks") or one.name.startswith("labels_"):
+        suffix = "soft.npy" if one.name == "labels" else f"{one.name}.npy"
+        return suffix, lambda data: npy_values(data, one.shape, dtype)
+    return "json", lambda data: json.loads(data)[one.name]
+
+
+def _last_member(data: mmap.mmap) -> int:
+    """The byte at which the header of the last member begins; it is looked for from the end."""
+    if len(data) % _BLOCK or data[-_END_BLOCKS * _BLOCK :].strip(b"\x00"):
+        raise ValueError("it has no end: cut short, or not made by augtool")
+    lowest = max(0, len(data) - _MOST_AT_END)
+    at = data.rfind(_LAST, lowest)
+    while at > lowest and at % _BLOCK:  # within data
+        at = data.rfind(_LAST, lowest, at)
+    if at < 0 or at % _BLOCK or data[at + 257 : at + 262] != b"ustar":
+        raise ValueError("a tar, but not made by augtool")
+    return at
+
+
+def _content(data: mmap.mmap, at: int) -> bytes:
+    start = at + _BLOCK
+    return data[start : start + _size(data[at:start])]
+
+
+def _size(header: bytes) -> int:
+    return int(header[124:135], 8)
