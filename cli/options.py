@@ -114,7 +114,7 @@ INPUT = click.option(
     required=True,
     metavar="PATH",
     callback=_not_empty,
-    help="Image folder, tar, HDF5 or npz file, or sample:",
+    help="Image folder, tar, Parquet, HDF5 or npz file, or sample:",
 )
 
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -161,13 +161,15 @@ READING = together(
     ),
     click.option("--split", metavar="NAME", help="Read this split's folder under --in."),
     click.option(
-        "--image-key", metavar="KEY", help="HDF5, npz: the array of images; tar: the extension."
+        "--image-key",
+        metavar="KEY",
+        help="The array or column of images, or its extension in tars.",
     ),
     click.option(
         "--label-key",
         metavar="KEY",
         multiple=True,
-        help="The array of labels, or its extension in tars; repeat it for several targets.",
+        help="The array, column, or extension in tars, of labels; repeat for several targets.",
     ),
     click.option(
         "--labels",

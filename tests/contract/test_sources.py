@@ -44,6 +44,23 @@ def npz(path: Path) -> str:
     return str(path / "arrays.npz")
 
 
+def parquet(path: Path) -> str:
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    images = []
+    for row in range(N):
+        png = io.BytesIO()
+        Image.fromarray(np.full(SHAPE, row, np.uint8)).save(png, "png")
+        images.append({"bytes": png.getvalue(), "path": None})
+    table = pa.table({"image": images, "label": np.arange(N) * 3 // N})
+    pq.write_table(table, path / "images.parquet")
+    return str(path / "images.parquet")
+
+
 def tar(path: Path) -> str:
     import io
     import tarfile
@@ -69,6 +86,7 @@ MAKERS: dict[str, Callable[[Path], str]] = {
     "folder": folder,
     "hdf5": hdf5,
     "npz": npz,
+    "parquet": parquet,
     "sample": sample,
     "tar": tar,
 }
@@ -198,7 +216,7 @@ def test_a_column_has_a_value_for_each_row_and_an_unknown_one_is_named(
     name: str, tmp_path: Path
 ) -> None:
     source = opened(name, tmp_path)
-    key = {"folder": "folder", "npz": "y"}.get(name, "labels")
+    key = {"folder": "folder", "npz": "y", "parquet": "label"}.get(name, "labels")
     if name not in ("sample", "tar"):
         values = source.column(key)
         assert len(values) == N

@@ -1,0 +1,267 @@
+"""Parquet files of images, as Hugging Face has them: a column of struct<bytes, path> or of bytes.
+
+The encoded images are copied once, batch by batch, to the scratch folder, and decoded from there by
+row. Needs pyarrow, the extra ``augtool[parquet]``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import SourceError, UsageError
+from augtool.params import did_you_mean
+from augtool.recipe import Reading
+from augtool.sources import _beside, _pack, _parquet, _staging
+from augtool.sources._cells import labels_of
+from augtool.sources._columns import as_text
+from augtool.sources._contract import Notes, Source
+from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._listing import shown
+from augtool.sources._names import target_names
+from augtool.sources._stored_targets import LabelArray, stored_targets
+from augtool.sources._tables import Column
+
+READING = frozenset(
+    {"size", "fit", "resample", "background", "mode", "image_key", "label_key", "label_missing"}
+    | {"target", "num_classes", "label_base"}
+)
+_MAGIC = b"PAR1"
+_ROWS = 64  # in a batch: of 10 MB images, 640 MB
+_IMAGES = ("image", "images", "img", "picture", "jpg", "png", "bytes")
+_LABELS = (
+    "labels",
+    "label",
+    "fine_label",
+    "coarse_label",
+    "class",
+    "target",
+    "targets",
+    "y",
+    "cls",
+)
+
+
+@dataclass(frozen=True)
+class ParquetColumns:
+    """The other columns of the files."""
+
+    files: Path  # a JSON list of their paths
+
+    def column(self, store: Store, key: str) -> npt.NDArray[Any]:
+        """See `Source`: any column of numbers or text, and ``name``."""
+        if key == "name":
+            return np.array(list(map(shown, store.names())))
+        opened = [_parquet.opened(Path(path)) for path in json.loads(self.files.read_text())]
+        names = list(opened[0].schema_arrow.names)
+        if key not in names:
+            advice = did_you_mean(key, names) or f"; it has name, {', '.join(names)}"
+            raise UsageError(f"{store.place}: there is no column {key!r}{advice}")
+        parts = [_parquet.column(file, key) for file in opened]
+        if all(isinstance(part, np.ndarray) for part in parts):
+            return np.concatenate(parts)
+        cells = [cell for part in parts for cell in part]
+        if not all(isinstance(cell, str) for cell in cells):
+            raise UsageError(f"{store.place}: {key} holds neither numbers nor text in all rows")
+        return as_text(np.array(cells, object))
+
+
+def sniff(spec: str) -> bool:
+    """Whether ``spec`` is a regular file that begins with Parquet's signature."""
+    path = Path(spec)
+    try:
+        if not path.is_file() or path.stat().st_size < 2 * len(_MAGIC):
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except PermissionError:
+        raise SourceError(f"{spec}: no permission to read it; change its mode") from None
+    except OSError:
+        return False
+
+
+def open(spec: str, reading: Reading, scratch: Path) -> Source:
+    """The images of one file; see `open_all`."""
+    return open_all((spec,), reading, scratch)
+
+
+def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
+    """The rows of some files with the same columns, file after file.
+
+    Columns are found by their types and usual names, or by the keys of ``reading``. Raises
+    `UsageError` when they are not, or when pyarrow is missing, and `SourceError` when a file is
+    damaged, has no images, or has rows without one.
+    """
+    paths = [Path(spec).absolute() for spec in specs]
+    files = [_parquet.opened(path) for path in paths]
+    shown_specs = [shown(spec.encode("utf-8", "surrogateescape")) for spec in specs]
+    place = shown_specs[0] if len(specs) == 1 else f"{shown_specs[0]} … ({len(specs)} files)"
+    image = _image_column(files[0], reading, shown_specs[0])
+    keys = _label_columns(files[0], reading, shown_specs[0], image)
+    for file, spec in zip(files[1:], shown_specs[1:], strict=True):
+        _check_alike(file, files[0], (image, *keys), spec, shown_specs[0])
+    arrays = _labels(files, keys, place, reading, scratch)
+    targets, warnings = stored_targets(arrays, reading, scratch)
+    found, staged = _pack.Found(), scratch / "images.bin"
+    with staged.open("wb") as out:
+        for number, (file, spec) in enumerate(zip(files, shown_specs, strict=True)):
+            before = f"{paths[number].name}/" if len(files) > 1 else ""
+            _stage(file, image, out, found, spec, before)
+    if not len(found):
+        raise SourceError(f"{place}: holds no rows")
+    listed = scratch / "parquet-files.json"
+    listed.write_text(json.dumps([str(path) for path in paths]))
+    store = _pack.stored(found, [staged], place, scratch)
+    source = EncodedSource(
+        store=store,
+        reading=reading,
+        n=len(found),
+        shape=None,
+        stored_targets=targets,
+        notes=Notes(warnings),
+        nbytes=sum(path.stat().st_size for path in paths),
+        fingerprint=_beside.fingerprint(store.digest(), targets),
+        columns=ParquetColumns(listed),
+    )
+    return probed(source, place)
+
+
+def _image_column(file: Any, reading: Reading, spec: str) -> str:
+    fields = {field.name: field.type for field in file.schema_arrow}
+    if reading.image_key is not None:
+        if reading.image_key not in fields:
+            advice = did_you_mean(reading.image_key, list(fields))
+            raise UsageError(
+                f"{spec}: there is no column {reading.image_key!r}"
+                f"{advice or f'; it has {_list(fields)}'}"
+            )
+        if not _holds_images(fields[reading.image_key]):
+            raise UsageError(
+                f"{spec}: {reading.image_key} is {fields[reading.image_key]}; images are bytes, or "
+                "struct<bytes, path>"
+            )
+        return reading.image_key
+    images = [name for name, kind in fields.items() if _holds_images(kind)]
+    usual = [name for name in _IMAGES if name in images]
+    if not images:
+        raise SourceError(f"{spec}: no column holds images (bytes); it has {_list(fields)}")
+    if not usual and len(images) > 1:
+        raise UsageError(f"{spec}: {_list(images)} could be the images; choose with --image-key")
+    return (usual or images)[0]
+
+
+def _holds_images(kind: Any) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        inner = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
+        return "bytes" in inner and _holds_images(inner["bytes"])
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
+
+
+def _label_columns(file: Any, reading: Reading, spec: str, image: str) -> tuple[str, ...]:
+    rest = [name for name in file.schema_arrow.names if name != image]
+    for key in reading.label_key or ():
+        if key not in rest:
+            advice = did_you_mean(key, rest) or f"; it has {_list(rest)}"
+            raise UsageError(f"{spec}: there is no column {key!r}{advice}")
+    own = tuple(name for name in rest if name.startswith("labels_"))
+    keys = reading.label_key or own or tuple(name for name in _LABELS if name in rest)[:1]
+    if not keys:
+        raise UsageError(
+            f"{spec}: no column has a usual name for labels; choose one of {_list(rest)} with "
+            "--label-key"
+        )
+    return keys
+
+
+def _check_alike(file: Any, first: Any, keys: Sequence[str], spec: str, other: str) -> None:
+    for key in keys:
+        names = file.schema_arrow.names
+        kinds = [one.schema_arrow.field(key).type for one in (first, file) if key in names]
+        if len(kinds) < 2 or kinds[0] != kinds[1]:
+            has = f"is {kinds[1]}" if len(kinds) == 2 else "is not there"
+            raise UsageError(
+                f"{spec}: {key} {has}, and in {other} it is {first.schema_arrow.field(key).type}; "
+                "read files of one kind"
+            )
+        mine, others = (_parquet.class_names(one).get(key) for one in (file, first))
+        if mine != others:
+            raise UsageError(
+                f"{spec}: the classes of {key} are not those of {other}; read files of one kind"
+            )
+
+
+def _labels(
+    files: Sequence[Any], keys: Sequence[str], place: str, reading: Reading, scratch: Path
+) -> list[LabelArray]:
+    arrays = []
+    for key, name in zip(keys, target_names(keys, place), strict=True):
+        parts = [_parquet.column(file, key) for file in files]
+        alike = all(isinstance(part, np.ndarray) for part in parts)
+        alike = alike and len({np.shape(part)[1:] for part in parts}) == 1
+        cells = np.concatenate(parts) if alike else [cell for part in parts for cell in part]
+        column = Column(cells, _parquet.class_names(files[0]).get(key))
+        rows = np.arange(len(cells))
+        where = f"{place}: {key}"
+        arrays.append(labels_of(column, rows, name, where, reading.label_missing, None, scratch))
+    return arrays
+
+
+def _stage(
+    file: Any, image: str, out: IO[bytes], found: _pack.Found, spec: str, before: str
+) -> None:
+    """Copy the encoded images of a file to ``out``, and note where they are."""
+    import pyarrow as pa
+
+    row = 0
+    try:
+        for batch in file.iter_batches(batch_size=_ROWS, columns=[image]):
+            column = batch.column(0)
+            _staging.check_room(Path(out.name).parent, spec, column.nbytes)
+            struct = pa.types.is_struct(column.type)
+            data = column.field("bytes") if struct else column
+            paths = column.field("path").to_pylist() if _has_path(column) else [None] * len(column)
+            valid = column.is_valid().to_pylist()
+            for value, path, there in zip(data, paths, valid, strict=True):
+                content = value.as_py() if there else None
+                if content is None:
+                    raise SourceError(
+                        f"{spec}: row {row} has no image"
+                        + (f", only the path {shown(str(path).encode())!r}" if path else "")
+                        + "; embed all images in the file"
+                    )
+                name = f"{before}{row}" + (f" {path}" if path else "")
+                encoded = name.encode("utf-8", "surrogateescape")
+                found.add(encoded, 0, out.tell(), len(content))
+                out.write(content)
+                row += 1
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        message = " ".join(str(error).split())
+        raise SourceError(f"{spec}: damaged near row {row} ({message}); get it again") from error
+
+
+def _has_path(column: Any) -> bool:
+    import pyarrow as pa
+
+    kind = column.type
+    if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+        return False
+    return bool(pa.types.is_string(kind.field("path").type))
+
+
+def _list(names: Any) -> str:
+    names = list(names)
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
