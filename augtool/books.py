@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
+from augtool.flushing import files_of, flush, flush_all
 from augtool.interrupts import SignalsWait
 
 _LARGE = 1 << 16  # bytes of an array that is not pickled
@@ -62,8 +63,7 @@ class Books:
         """
         check_free(self.output, overwrite)
         try:
-            for path in _files(self.unfinished):
-                flush(path)
+            flush_all(self.unfinished)
             with SignalsWait(), _moved_away(self.output, self.folder / _REPLACED):
                 self.unfinished.replace(self.output)
             if os.name == "posix":
@@ -137,12 +137,7 @@ def _moved_away(output: Path, aside: Path) -> Iterator[None]:
 
 def size_of(path: Path) -> int:
     """The bytes in a file, or in all files of a folder."""
-    return sum(one.stat().st_size for one in _files(path) if one.is_file())
-
-
-def _files(path: Path) -> list[Path]:
-    """A file; or all that is in a folder, and the folder."""
-    return [*path.rglob("*"), path] if path.is_dir() else [path]
+    return sum(one.stat().st_size for one in files_of(path) if one.is_file())
 
 
 def check_place(output: Path, spec: str, *, folder: bool = False) -> None:
@@ -264,12 +259,3 @@ def _remove(folder: Path) -> None:
         _clear(folder)
         (folder / "lock").unlink()
         folder.rmdir()
-
-
-def flush(path: Path) -> None:
-    """fsync a file or a folder."""
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
