@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from augtool.errors import UsageError
+from augtool.sinks import _writeback
 from augtool.sinks._columns import Column, arrow_schema, leaf
 from augtool.sinks._contract import Digests, Encoded
 from augtool.sinks._places import refused
@@ -116,6 +117,7 @@ class TableSink:
             self._waiting = table.slice(self.group).to_batches()
             try:
                 self._file.write_table(group, row_group_size=self.group)
+                _writeback.begin(self.tables[self._number].path)
             except OSError as error:
                 raise refused(self.tables[self._number].path, error) from error
 
