@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _beside, _listing
+from augtool.sources import _beside, _listing, npy
 from augtool.sources._contract import Notes, Rows
 from augtool.sources._encoded import EncodedSource, Store, probed
 from augtool.sources._file_store import FileStore
@@ -42,8 +42,8 @@ class PathColumns:
 
 
 def sniff(spec: str) -> bool:
-    """Whether ``spec`` is a folder."""
-    return Path(spec).is_dir()
+    """Whether ``spec`` is a folder, and not one of arrays."""
+    return Path(spec).is_dir() and not npy.sniff(spec)
 
 
 def open(spec: str, reading: Reading, scratch: Path) -> EncodedSource:

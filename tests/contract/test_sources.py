@@ -38,6 +38,14 @@ def hdf5(path: Path) -> str:
     return str(path / "arrays.h5")
 
 
+def npy(path: Path) -> str:
+    (path / "arrays").mkdir(exist_ok=True)
+    images = np.arange(N, dtype=np.uint8)[:, None, None, None] * np.ones(SHAPE, np.uint8)
+    np.save(path / "arrays" / "x_train.npy", images)
+    np.save(path / "arrays" / "y_train.npy", np.arange(N) * 3 // N)
+    return str(path / "arrays")
+
+
 def npz(path: Path) -> str:
     images = np.arange(N, dtype=np.uint8)[:, None, None, None] * np.ones(SHAPE, np.uint8)
     np.savez_compressed(path / "arrays.npz", x=images, y=np.arange(N) * 3 // N)
@@ -85,6 +93,7 @@ def sample(_path: Path) -> str:
 MAKERS: dict[str, Callable[[Path], str]] = {
     "folder": folder,
     "hdf5": hdf5,
+    "npy": npy,
     "npz": npz,
     "parquet": parquet,
     "sample": sample,
@@ -216,7 +225,7 @@ def test_a_column_has_a_value_for_each_row_and_an_unknown_one_is_named(
     name: str, tmp_path: Path
 ) -> None:
     source = opened(name, tmp_path)
-    key = {"folder": "folder", "npz": "y", "parquet": "label"}.get(name, "labels")
+    key = {"folder": "folder", "npz": "y", "npy": "y_train", "parquet": "label"}.get(name, "labels")
     if name not in ("sample", "tar"):
         values = source.column(key)
         assert len(values) == N
