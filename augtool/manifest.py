@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ from augtool.sinks._contract import Digests, Order
 
 
 def write(order: Order, name: str, digests: Digests) -> None:
-    """Write the manifest of a finished folder of the format ``name``."""
+    """Write the manifest of a finished folder of the format ``name``, a line for each file."""
     folder = order.path
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
     facts: dict[str, Any] = {
         "format": name,
         "borders": order.borders,
@@ -24,17 +24,29 @@ def write(order: Order, name: str, digests: Digests) -> None:
         "attributes": dict(order.attributes),
         "encode": order.encode,
         "records": dict(digests(0, order.rows)),
-        "files": {
-            path.relative_to(folder).as_posix(): {
-                "size": path.stat().st_size,
-                "sha256": sha256_of(path),
-            }
-            for path in files
-        },
     }
     place = folder / MANIFEST
     place.parent.mkdir(exist_ok=True)
-    place.write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    with place.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(facts, ensure_ascii=False, indent=1).removesuffix("\n}"))
+        before = ',\n "files": {\n  '
+        for path in _files(folder):  # there may be millions: one at a time
+            if path == place:
+                continue
+            about = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+            key = path.relative_to(folder).as_posix()
+            file.write(f"{before}{json.dumps(key, ensure_ascii=False)}: {json.dumps(about)}")
+            before = ",\n  "
+        file.write("\n }\n}\n")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files in a folder and those in it, sorted."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _files(path)
+        else:
+            yield path
 
 
 def read(folder: Path) -> dict[str, Any]:

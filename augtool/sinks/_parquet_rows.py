@@ -28,10 +28,15 @@ def read(path: Path) -> ParquetRows:
     check_pyarrow("parquet")
     with _open(path) as file:
         described = (file.metadata.metadata or {}).get(KEY)
-        if described is None:
-            raise ValueError("a Parquet file, but not made by augtool")
+    if described is None:
+        raise ValueError("a Parquet file, but not made by augtool")
+    return open_table(path, facts_of(json.loads(described)))
+
+
+def open_table(path: Path, facts: Facts) -> ParquetRows:
+    """Open a file of which the facts are known."""
+    with _open(path) as file:
         counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    facts = facts_of(json.loads(described))
     return ParquetRows(path, facts, np.cumsum([0, *counts]), PerProcess(lambda: _open(path)))
 
 

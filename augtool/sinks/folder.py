@@ -23,9 +23,12 @@ from augtool.errors import UsageError
 from augtool.sinks._class_folders import class_folders, numbered_folders
 from augtool.sinks._columns import Column, RowBuffer, numbers
 from augtool.sinks._contract import Buffer, Encoded, Order
+from augtool.sinks._folder_rows import read
 from augtool.sinks._places import bytes_of, refused
 from augtool.sinks._tables import Table, TableSink, check_pyarrow, group_rows
 from augtool.sources._contract import UNKNOWN
+
+__all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 
 SUFFIXES: tuple[str, ...] = ()
 FOLDER = True

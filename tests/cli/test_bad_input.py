@@ -153,7 +153,7 @@ def test_a_wrong_option_is_explained(refused: Refused, options: list[str], said:
 @pytest.mark.parametrize(
     ("output", "code", "said"),
     [
-        ("mixed", 2, "mixed: say which --format: hdf5"),
+        ("mixed", 2, "mixed: say which --format: folder, hdf5, npy"),
         ("mixed.txt", 2, "the name does not say which format"),
         ("", 2, "'--out' / '-o': it is empty"),
         ("no/mixed.h5", 2, "no: no such folder; create it"),

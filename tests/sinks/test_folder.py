@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import unicodedata
@@ -182,3 +183,12 @@ def test_names_change_only_where_something_would_misread_them(name: str, folder:
 def test_classes_without_names_sort_by_number() -> None:
     assert numbered_folders(11)[9:] == ("09", "10")
     assert sorted(numbered_folders(1000)) == list(numbered_folders(1000))
+
+
+def test_the_manifest_has_the_size_and_sha256_of_every_file(make: Make) -> None:
+    folder, _ = make("mixed", format="folder")
+    files = tree(folder)
+    told = json.loads(files.pop(".augtool/manifest.json"))["files"]
+    assert list(told) == sorted(files, key=lambda name: name.split("/"))
+    for name, data in files.items():
+        assert told[name] == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -1,0 +1,68 @@
+"""Reading a folder by class that augtool wrote: the table, and images as they are asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augtool import manifest
+from augtool.decode import decode
+from augtool.errors import SourceError
+from augtool.schema import Field
+from augtool.sinks._contract import Facts
+from augtool.sinks._parquet_rows import ParquetRows, open_table
+from augtool.sinks._rows import Array, Ints, by_name, facts_of, row_array
+from augtool.sinks._tables import check_pyarrow
+
+_FILE_NAME = Field("file_name", "|O", ())
+
+
+def read(path: Path) -> FolderRows:
+    """Open a finished folder. Raises `UsageError` without pyarrow."""
+    check_pyarrow("folder")
+    facts, train = facts_of(manifest.read(path)), path / "train"
+    columns = dataclasses.replace(facts, fields=(_FILE_NAME, *facts.fields[1:]))
+    return FolderRows(train, facts, open_table(train / "metadata.parquet", columns))
+
+
+@dataclass
+class FolderRows:
+    """A folder, open for reading."""
+
+    train: Path
+    facts: Facts
+    table: ParquetRows
+
+    @property
+    def rows(self) -> int:
+        """M."""
+        return self.table.rows
+
+    def field(self, name: str) -> Any:
+        """A field; images are decoded when they are asked for."""
+        if name != "images":
+            return self.table.field(name)
+        one, names = by_name(self.facts.fields)[name], self.table.field(_FILE_NAME.name)
+
+        def read(rows: Ints) -> Array:
+            out = np.empty((len(rows), *one.shape), one.dtype)
+            for place, file in enumerate(names[rows].tolist()):
+                out[place] = self._image(file, one)
+            return out
+
+        return row_array(self.rows, one, read)
+
+    def close(self) -> None:
+        """Close the table."""
+        self.table.close()
+
+    def _image(self, file: str, one: Field) -> Array:
+        try:
+            data = (self.train / file).read_bytes()
+            return decode(data, file.rpartition(".")[2], one.shape, np.dtype(one.dtype))
+        except (OSError, ValueError, KeyError) as error:
+            raise SourceError(f"{self.train / file}: cannot be read: {error}") from error
