@@ -34,9 +34,16 @@ class FieldInfo:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What an output holds. ``label_mass`` sums the labels of each class, under the name of each
-    target's field; ``base_weight`` has the mean, standard deviation and quantiles of the base's
-    weight (λ after clipping), and the share of rows that were left unmixed."""
+    """What an output holds.
+
+    recipe
+        Empty where outputs with several recipes were merged.
+    label_mass
+        The sum of the labels of each class, under the name of each target's field.
+    base_weight
+        Mean, standard deviation and quantiles of the base's weight (λ after clipping), and the
+        share of rows that were left unmixed.
+    """
 
     path: str
     rows: int
@@ -77,7 +84,7 @@ def inspect(output: Output) -> Inspection:
             for name, value in output.attributes.items()
             if name != "recipe" and not name.startswith("class_names")
         },
-        recipe=json.loads(output.attributes["recipe"]),
+        recipe=json.loads(output.attributes.get("recipe", "{}")),
         label_mass={
             field_of(target): named(_mass(output.labels_of(target)), output.class_names_of(target))
             for target in output.targets

@@ -20,6 +20,7 @@ from augtool import manifest, sinks
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Recipe, recipe_from_json
 from augtool.schema import Field
+from augtool.shards import PARTS
 from augtool.sinks._contract import Stored
 from augtool.sinks._rows import Ints, Shards, facts_of, row_array
 from augtool.sources._contract import TargetKind
@@ -61,7 +62,12 @@ class Output:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe of the run."""
+        """The recipe of the run. Raises `SourceError` when runs with several were merged."""
+        if "recipe" not in self.attributes:
+            raise SourceError(
+                f"{self.path}: was merged of outputs with several recipes; its attribute "
+                f"{PARTS} has them"
+            )
         return recipe_from_json(self.attributes["recipe"])
 
     @property

@@ -155,6 +155,7 @@ def attributes(plan: Plan, source: Source, shape: Shape) -> dict[str, str | int]
         "versions": json.dumps(versions.recorded()),
         "source_fingerprint": source.fingerprint,
         "source_rows": source.n,
+        "pass_rows": plan.n,
         **({} if plan.recipe.sampling.holdout is None else {"split": plan.split}),
     }
 

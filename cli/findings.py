@@ -20,7 +20,9 @@ def output_lines(info: Inspection) -> list[str]:
     fields = [
         f"  {one.name:<16} {one.dtype:<8} {'×'.join(map(str, one.shape))}" for one in info.fields
     ]
-    attributes = [f"  {name:<20} {value}" for name, value in info.attributes.items()]
+    attributes = [
+        f"  {name:<20} {value}" for name, value in info.attributes.items() if name != "parts"
+    ]
     weight = [f"  {name:<8} {value:.4f}" for name, value in info.base_weight.items()]
     return [
         f"{info.path}: {info.rows:,} rows",
@@ -34,6 +36,8 @@ def output_lines(info: Inspection) -> list[str]:
 
 def _recipe_lines(recipe: Mapping[str, Any]) -> list[str]:
     """The steps in order, then the rest, a line for each table in it."""
+    if not recipe:
+        return ["  several: the outputs that were merged have their own (--json: parts)"]
     steps = [line for one in recipe["steps"] for line in _step_lines(one)]
     rest = {name: value for name, value in recipe.items() if name != "steps"}
     plain = {name: value for name, value in rest.items() if not isinstance(value, dict)}

@@ -21,7 +21,7 @@ def read(path: Path) -> Hdf5Rows:
     import h5py
 
     with h5py.File(path, "r", locking="best-effort") as file:
-        data_sets = dict(file.items())
+        data_sets = dict(sorted(file.items(), key=_place))
         attributes = {name: _plain(value) for name, value in file.attrs.items()}
         known = all(isinstance(one, h5py.Dataset) for one in data_sets.values())
         if not known or "images" not in data_sets or _VERSION not in attributes:
@@ -62,6 +62,13 @@ class Hdf5Rows:
         opened = self.file.forget()
         if opened is not None:
             opened.close()
+
+
+def _place(item: tuple[str, Any]) -> int:
+    """The byte at which a data set's header lies: the order in which they were made."""
+    import h5py
+
+    return int(h5py.h5o.get_info(item[1].id).addr)
 
 
 def _open(path: Path) -> Any:

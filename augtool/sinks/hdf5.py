@@ -103,7 +103,7 @@ def _lay_out_file(
                 _create(
                     file, one, part.stop - part.start, in_chunk, level if one in chunked else None
                 )
-            for name, value in order.attributes.items():
+            for name, value in sorted(order.attributes.items()):
                 file.attrs[name] = value
             offsets = {
                 one.name: file[one.name].id.get_offset()
