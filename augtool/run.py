@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, manifest, sinks, worker
+from augtool import kernels, labels, machine, sinks, worker
 from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
@@ -27,7 +26,6 @@ from augtool.books import (
     open_books,
     open_notes,
     publish_all,
-    size_of,
 )
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
@@ -36,21 +34,16 @@ from augtool.errors import SourceError, UsageError
 from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
-from augtool.orders import check_options, order_of, ranges_of, rows_of, shape_of
+from augtool.orders import check_options, rows_of
 from augtool.plan import Plan, make_plan
+from augtool.product import Made, Product, laid_out, make
 from augtool.recipe import Recipe
-from augtool.records import Records
-from augtool.sinks._contract import Order, Sink
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
 from augtool.statistics import channel_statistics
-from augtool.worker import Context, Report, Task, cut
 
 _SMALL_JOB_BYTES = 32 << 20
 _SCAN_ROWS = 256
-_IN_FLIGHT = 4  # tasks per worker that wait or run
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -106,135 +99,84 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     ``listener`` hears how far the run is, at the start and after each task. Raises `AugtoolError`;
     when it does, and when it is interrupted, nothing is left beside the output.
     """
-    both = with_holdout(job)
-    for one in both:
+    jobs = with_holdout(job)
+    for one in jobs:
         check_options(one)
         check_output(one)
-    names = kernels_of(job.recipe.steps, by_objects=job.recipe.weight_by != "area")
     if job.workers != INLINE:
-        warm_up(names)
-    with ExitStack() as stack:
-        books = [
-            stack.enter_context(open_notes() if _vanishes(one) else open_books(Path(one.output)))
-            for one in both
-        ]
-        for one in both:
+        warm_up(_kernels_of(job.recipe))
+    with _open(job) as first, _open(*jobs[1:]) as second:
+        for one in jobs:
             check_output(one)  # again: a run that ended meanwhile has made it
-        source = open_for(job.recipe, job.input, books[0].scratch, job.masks, job.labels)
-        workers = workers_of(job, source)
-        if workers == INLINE:
-            kernels.load(names)
-        engine = stack.enter_context(open_engine(workers))
+        return _run(jobs, [first, second][: len(jobs)], listener or (lambda _progress: None))
+
+
+def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
+    """Do a job, and that of its validation output if there are two, in their books."""
+    job = jobs[0]
+    source = open_for(job.recipe, job.input, books[0].scratch, job.masks, job.labels)
+    workers = workers_of(job, source)
+    if workers == INLINE:
+        kernels.load(_kernels_of(job.recipe))
+    with open_engine(workers) as engine, ExitStack() as stack:
         skipped = unreadable(source, engine, books[0]) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)
         plans = (plan, plan.validation())
-        outputs = [
-            _laid_out(*each, source, stack) for each in zip(both, plans, books, strict=False)
+        products = [
+            laid_out(*each, source, stack) for each in zip(jobs, plans, books, strict=False)
         ]
-        totals = [rows_of(one.job, one.plan, one.order) for one in outputs]
-        total = None if None in totals else sum(map(int, filter(None, totals)))
-        tell, began = listener or (lambda _progress: None), time.perf_counter()
-        tell(Progress(0, total, workers, 0.0))
-        made: list[_Made] = []
-        for output in reversed(outputs):  # what is held out comes first: a stream may never end
-            before = sum(one.rows for one in made)
-
-            def say(rows: int, before: int = before) -> None:
-                tell(Progress(before + rows, total, workers, time.perf_counter() - began))
-
-            made.append(_made(output, source, engine, workers, say))
-            if output is not outputs[0] and _vanishes(job) and not _vanishes(output.job):
-                output.books.publish(job.overwrite)
+        made = _make_all(products, source, engine, workers, tell)
         if not _vanishes(job):
-            publish_all([one.books for one in outputs], job.overwrite)
-    summaries = [
-        _summary(output, one, source) for output, one in zip(outputs, reversed(made), strict=True)
-    ]
+            publish_all(books, job.overwrite)
+    first, *more = (_summary(*each, source) for each in zip(products, made, strict=True))
     return dataclasses.replace(
-        summaries[0],
+        first,
         skipped=skipped,
         left_out=source.notes.left_out,
         warnings=(
             *source.notes.warnings,
             *plan_warnings(source, plan),
-            *pair_rules.said(job.recipe.sampling.pair, made[-1].unmet, made[-1].rows),
+            *pair_rules.said(job.recipe.sampling.pair, made[0].unmet, made[0].rows),
         ),
-        holdout=summaries[1] if len(summaries) > 1 else None,
+        holdout=more[0] if more else None,
     )
 
 
-@dataclass(frozen=True)
-class _Output:
-    """An output that is laid out, to be made."""
+def _make_all(
+    products: list[Product], source: Source, engine: Executor, workers: int, tell: Listener
+) -> list[Made]:
+    """Make the outputs, the held-out one first, since a stream may never end: it has its name
+    before that begins."""
+    totals = [rows_of(one.job, one.plan, one.order) for one in products]
+    total = None if None in totals else sum(map(int, filter(None, totals)))
+    began, done, made = time.perf_counter(), 0, list[Made]()
+    tell(Progress(0, total, workers, 0.0))
+    for product in reversed(products):
 
-    job: Job
-    plan: Plan
-    books: Books
-    order: Order
-    sink: Sink
-    context: Path
-    chunk_rows: int | None
+        def say(rows: int, before: int = done) -> None:
+            tell(Progress(before + rows, total, workers, time.perf_counter() - began))
+
+        made.insert(0, make(product, source, engine, workers, say))
+        done += made[0].rows
+        if _vanishes(products[0].job) and not _vanishes(product.job):
+            product.books.publish(product.job.overwrite)
+    return made
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What the tasks of an output did."""
+def _open(job: Job | None = None) -> AbstractContextManager[Books]:
+    """The books of an output; of what leaves no output, or of none, in a temporary folder."""
+    return open_notes() if job is None or _vanishes(job) else open_books(Path(job.output))
 
-    rows: int
-    unmet: int
-    decodes: int
-    processes: int
-    seconds: float
-    nbytes: int
-    digests: Mapping[str, str]
+
+def _kernels_of(recipe: Recipe) -> tuple[str, ...]:
+    return kernels_of(recipe.steps, by_objects=recipe.weight_by != "area")
 
 
 def _vanishes(job: Job) -> bool:
     return sinks.leaves_nothing(job.output, job.format)
 
 
-def _laid_out(
-    job: Job, plan: Plan | None, books: Books, source: Source, stack: ExitStack
-) -> _Output:
-    assert plan is not None
-    layout = sinks.load(sinks.format_of(job.output, job.format))
-    order = order_of(job, plan, source, books.unfinished)
-    chunk_rows = layout.chunk_rows(order)
-    if sinks.is_folder(job.output, job.format):
-        books.unfinished.mkdir()
-    sink = stack.enter_context(closing(layout.lay_out(order)))
-    context = books.keep(Context(source, plan, sink.writer, shape_of(job)))
-    return _Output(job, plan, books, order, sink, context, chunk_rows)
-
-
-def _made(
-    output: _Output, source: Source, engine: Executor, workers: int, say: Callable[[int], None]
-) -> _Made:
-    """Make all rows of an output and finish it under its temporary name."""
-    job, plan, sink, order = output.job, output.plan, output.sink, output.order
-    records, processes = Records(), set[int]()
-    decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
-    ranges = ranges_of(job, plan, order)
-    tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges)
-    for report in _reports(tasks, engine, workers, output.context):
-        if not job.endless:  # what never ends has no record
-            records.add(report.parts)
-        sink.append(report.encoded, records)
-        processes.add(report.process)
-        unmet += report.unmet
-        done, decodes = done + report.rows, decodes + report.decodes
-        say(done)
-    seconds = time.perf_counter() - began
-    worker.forget()
-    _ = source.pixels  # raises when an array that was read in place has changed meanwhile
-    sink.finish(records)
-    if output.books.unfinished.is_dir():
-        manifest.write(order, sinks.format_of(job.output, job.format), records)
-    nbytes = 0 if _vanishes(job) else size_of(output.books.unfinished)
-    return _Made(done, unmet, decodes, len(processes), seconds, nbytes, records.digests())
-
-
-def _summary(output: _Output, made: _Made, source: Source) -> Summary:
+def _summary(output: Product, made: Made, source: Source) -> Summary:
     return Summary(
         output=output.job.output,
         rows=made.rows,
@@ -362,21 +304,3 @@ def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped,
         first = f"{skipped[0].name}: {skipped[0].reason}"
         raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
     return skipped
-
-
-def _reports(
-    tasks: Iterable[Task], engine: Executor, workers: int, context: Path
-) -> Iterator[Report]:
-    """What the tasks report, in plan order, with a bounded number of them in flight."""
-    submitted = (engine.submit(worker.render, context, task) for task in tasks)
-    return _in_order(submitted, _IN_FLIGHT * max(workers, 1))
-
-
-def _in_order(futures: Iterable[Future[Result]], ahead: int) -> Iterator[Result]:
-    waiting: deque[Future[Any]] = deque()
-    for future in futures:
-        waiting.append(future)
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
