@@ -114,7 +114,7 @@ INPUT = click.option(
     required=True,
     metavar="PATH",
     callback=_not_empty,
-    help="Image folder, tar, Parquet, HDF5, npz or npy, or sample:",
+    help="Image folder or zip of one, tar, Parquet, HDF5, npz, npy, or sample:",
 )
 
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -126,12 +126,12 @@ class Files:
         self.times.append(status.st_mtime_ns)
 
     def order(self) -> list[int]:
-        texts = [_text(name) for name in self.names]
+        texts = [text(name) for name in self.names]
         return sorted(range(len(texts)), key=texts.__getitem__)
 
 
 @dataclass(frozen=True)
-class _Level:
+class Level:
     """What lies directly in a folder: subfolders in order, the count of images, and the rest."""
 
     folders: tuple[bytes, ...]
@@ -169,6 +169,12 @@ def find_classes(root: bytes, spec: str, reading: Reading) -> Classes:
     level = _level(root)
     if not level.folders or not set(level.folders) <= _listed(reading.classes or ()):
         _check_structure(root, spec, level)
+    return classes_of(spec, level, reading)
+
+
+def classes_of(spec: str, level: Level, reading: Reading) -> Classes:
+    """The classes that are these folders, in the order and with the captions of
+    ``reading.classes`` if it is given. Raises `UsageError` when it does not list a folder."""
     if reading.classes is None:
         return Classes(level.folders, tuple(map(shown, level.folders)))
     return _listed_classes(spec, level, reading.classes)
@@ -209,10 +215,10 @@ def listed(root: bytes) -> tuple[Files, Counter[str]]:
 def forget(left_out: Counter[str], root: bytes, file: bytes) -> None:
     """Take a file that is read otherwise out of the count of those that are not."""
     if file.startswith(root + b"/"):
-        extension = shown(_extension(os.path.basename(file).lower()))  # noqa: PTH119 (bytes)
-        left_out[extension] -= left_out[extension] > 0
-        if not left_out[extension]:
-            del left_out[extension]
+        ending = shown(extension(os.path.basename(file).lower()))  # noqa: PTH119 (bytes)
+        left_out[ending] -= left_out[ending] > 0
+        if not left_out[ending]:
+            del left_out[ending]
 
 
 def write_files(files: Files, order: Sequence[int], scratch: Path) -> Listing:
@@ -232,7 +238,8 @@ def _save_files(
     _save(scratch, "times", times)
 
 
-def _text(name: bytes) -> str:
+def text(name: bytes) -> str:
+    """A name as text, for sorting."""
     return name.decode("utf-8", "surrogateescape")
 
 
@@ -253,11 +260,13 @@ def _mapped(scratch: Path, column: str, dtype: type[Scalar]) -> npt.NDArray[Scal
     return np.asarray(mapped, dtype)
 
 
-def _is_clutter(lowered: bytes) -> bool:
+def is_clutter(lowered: bytes) -> bool:
+    """Whether a name, in lower case, is one that systems leave behind, or is hidden."""
     return lowered.startswith(b".") or lowered in _CLUTTER
 
 
-def _extension(lowered: bytes) -> bytes:
+def extension(lowered: bytes) -> bytes:
+    """``.jpg`` of a name in lower case, or nothing."""
     dot = lowered.rfind(b".")
     return lowered[dot:] if dot >= 0 else b""
 
@@ -286,13 +295,13 @@ def opened(folder: bytes) -> Iterator[int | None]:
             os.close(descriptor)
 
 
-def _level(root: bytes) -> _Level:
+def _level(root: bytes) -> Level:
     folders: list[bytes] = []
     images = Files()
     left_out: Counter[str] = Counter()
     for entry in _entries(root):
         lowered = entry.name.lower()
-        if _is_clutter(lowered):
+        if is_clutter(lowered):
             continue
         if entry.is_dir(follow_symlinks=False):
             folders.append(entry.name)
@@ -300,7 +309,7 @@ def _level(root: bytes) -> _Level:
             _sort_in(entry, entry.name, lowered, images, left_out)
     if images.names and folders:
         left_out["images outside class folders"] = len(images.names)
-    return _Level(tuple(sorted(folders, key=_text)), len(images.names), left_out)
+    return Level(tuple(sorted(folders, key=text)), len(images.names), left_out)
 
 
 def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
@@ -315,7 +324,7 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
             for entry in _entries(top + inside):
                 name = entry.name
                 lowered = name.lower()
-                if _is_clutter(lowered):
+                if is_clutter(lowered):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(before + name)
@@ -334,24 +343,24 @@ def _sort_in(
 ) -> None:
     """Count one entry that is no folder as an image or as left out, without opening it: to open a
     pipe blocks for ever."""
-    extension = _extension(lowered)
-    if extension not in EXTENSIONS:
+    ending = extension(lowered)
+    if ending not in EXTENSIONS:
         linked = entry.is_symlink() and os.path.isdir(entry.path)  # noqa: PTH112 (paths of bytes)
-        left_out["linked folders" if linked else shown(extension) or "without extension"] += 1
+        left_out["linked folders" if linked else shown(ending) or "without extension"] += 1
         return
     try:
         # From its folder: the system need not walk the whole path again for each file.
         status = entry.stat() if within is None else os.stat(entry.name, dir_fd=within)
     except OSError:  # the link leads nowhere, or round in a circle
-        left_out[f"{shown(extension)} (broken link)"] += 1
+        left_out[f"{shown(ending)} (broken link)"] += 1
         return
     if stat.S_ISREG(status.st_mode):
         images.add(relative, status)
     else:
-        left_out[f"{shown(extension)} (not a regular file)"] += 1
+        left_out[f"{shown(ending)} (not a regular file)"] += 1
 
 
-def _check_structure(root: bytes, spec: str, level: _Level) -> None:
+def _check_structure(root: bytes, spec: str, level: Level) -> None:
     """Raise `UsageError` when the folders under ``root`` do not look like classes."""
     if not level.folders:
         if not level.images:
@@ -376,11 +385,11 @@ def _holds_folders(root: bytes, folder: bytes) -> bool:
     folders = False
     for entry in _entries(os.path.join(root, folder)):  # noqa: PTH118 (paths of bytes)
         lowered = entry.name.lower()
-        if _is_clutter(lowered):
+        if is_clutter(lowered):
             continue
         if entry.is_dir(follow_symlinks=False):
             folders = True
-        elif _extension(lowered) in EXTENSIONS:
+        elif extension(lowered) in EXTENSIONS:
             return False
     return folders
 
@@ -389,7 +398,7 @@ def _listed(classes: tuple[tuple[str, str], ...]) -> set[bytes]:
     return {_name(folder) for folder, _ in classes}
 
 
-def _listed_classes(spec: str, level: _Level, classes: tuple[tuple[str, str], ...]) -> Classes:
+def _listed_classes(spec: str, level: Level, classes: tuple[tuple[str, str], ...]) -> Classes:
     folders = tuple(_name(folder) for folder, _ in classes)
     twice = [shown(folder) for folder, count in Counter(folders).items() if count > 1]
     if twice:

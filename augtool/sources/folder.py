@@ -88,7 +88,7 @@ def _by_folders(root: bytes, spec: str, reading: Reading, scratch: Path) -> Enco
     classes = _listing.find_classes(root, spec, reading)
     listing, counts, left_out = _listing.write_listing(root, classes.folders, scratch)
     n, captions = int(counts.sum()), classes.captions
-    _check_share(spec, n, left_out, " in its class folders")
+    check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
     source = EncodedSource(
         store=FileStore(root, listing),
@@ -96,7 +96,7 @@ def _by_folders(root: bytes, spec: str, reading: Reading, scratch: Path) -> Enco
         n=n,
         shape=None,
         stored_targets=(target,),
-        notes=Notes(_warnings(classes, counts), dict(left_out)),
+        notes=Notes(class_warnings(classes, counts), dict(left_out)),
         nbytes=int(listing.sizes.sum()),
         fingerprint=listing.fingerprint(captions),
         columns=PathColumns(),
@@ -111,7 +111,7 @@ def _labelled(
     if reading.classes is not None:
         raise UsageError(f"{spec}: --classes names class folders, and labels come from elsewhere")
     files, left_out = _listing.listed(root)
-    _check_share(spec, len(files.names), left_out, "")
+    check_share(spec, len(files.names), left_out, "")
     order = files.order()
     names = [files.names[at] for at in order]
     if table is None:
@@ -134,7 +134,8 @@ def _labelled(
     return probed(source, spec)
 
 
-def _check_share(spec: str, n: int, left_out: Counter[str], where: str) -> None:
+def check_share(spec: str, n: int, left_out: Counter[str], where: str) -> None:
+    """Raise `SourceError` unless there are images, and more of them than of what is left out."""
     rest = f"not read: {_listing.not_read(left_out)}"
     if n == 0:
         raise SourceError(f"{spec}: no images{where}" + (f" ({rest})" if left_out else ""))
@@ -145,7 +146,8 @@ def _check_share(spec: str, n: int, left_out: Counter[str], where: str) -> None:
         )
 
 
-def _warnings(classes: Classes, counts: Rows) -> tuple[str, ...]:
+def class_warnings(classes: Classes, counts: Rows) -> tuple[str, ...]:
+    """What is odd about the folders of classes and their ``counts`` of images."""
     missing = [
         f"the class folder {folder!r} is missing; its id is kept" for folder in classes.missing
     ]

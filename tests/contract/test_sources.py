@@ -90,6 +90,16 @@ def sample(_path: Path) -> str:
     return f"sample:?n={N}&size={SHAPE[0]}x{SHAPE[1]}&classes=3"
 
 
+def zipped(path: Path) -> str:
+    import zipfile
+
+    place = Path(folder(path))
+    with zipfile.ZipFile(path / "pictures.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in place.rglob("*.png"):
+            archive.write(file, file.relative_to(path))
+    return str(path / "pictures.zip")
+
+
 MAKERS: dict[str, Callable[[Path], str]] = {
     "folder": folder,
     "hdf5": hdf5,
@@ -98,6 +108,7 @@ MAKERS: dict[str, Callable[[Path], str]] = {
     "parquet": parquet,
     "sample": sample,
     "tar": tar,
+    "zip": zipped,
 }
 every_source = pytest.mark.parametrize("name", _modules.names("sources"))
 
@@ -225,7 +236,13 @@ def test_a_column_has_a_value_for_each_row_and_an_unknown_one_is_named(
     name: str, tmp_path: Path
 ) -> None:
     source = opened(name, tmp_path)
-    key = {"folder": "folder", "npz": "y", "npy": "y_train", "parquet": "label"}.get(name, "labels")
+    key = {
+        "folder": "folder",
+        "npz": "y",
+        "npy": "y_train",
+        "parquet": "label",
+        "zip": "folder",
+    }.get(name, "labels")
     if name not in ("sample", "tar"):
         values = source.column(key)
         assert len(values) == N

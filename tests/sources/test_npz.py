@@ -95,5 +95,5 @@ def test_broken_and_hostile_files_are_refused_with_a_reason(tmp_path: Path) -> N
     np.savez(tmp_path / "whole.npz", x=PIXELS, y=LABELS)
     data = (tmp_path / "whole.npz").read_bytes()
     (tmp_path / "cut.npz").write_bytes(data[: len(data) // 2])
-    with pytest.raises(UsageError, match="not an input"):
+    with pytest.raises(SourceError, match="cut short"):
         opened(tmp_path / "cut.npz")

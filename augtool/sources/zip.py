@@ -1,0 +1,273 @@
+"""A zip of an image folder. Its members' names are only names: nothing is extracted by them.
+
+Members that are stored as they are are read where they lie; deflated ones are unpacked once, one
+after another, to a file in the scratch folder.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from augtool.errors import SourceError, UsageError
+from augtool.recipe import Reading
+from augtool.sources import _beside, _listing, _pack, _staging, npz
+from augtool.sources._contract import Notes, Source
+from augtool.sources._encoded import EncodedSource, probed
+from augtool.sources._listing import Level, shown
+from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
+from augtool.sources._zip_members import DEFLATED, STORED, BadZip, ZipMember, data_offset, members
+from augtool.sources.folder import PathColumns, check_share, class_warnings
+
+READING = frozenset({"size", "fit", "resample", "background", "mode", "split", "classes"}) | (
+    _beside.TABLE_READING
+)
+_SIGNATURES = (b"PK\3\4", b"PK\5\6")
+_MOST_BYTES = 256 << 20  # of one unpacked member: a small one can become any size
+_AT_ONCE = 1 << 20
+
+
+@dataclass
+class _Images:
+    """The members that are images: names, and what the directory says of each, (n, 5) int64:
+    start, method, packed and unpacked bytes, CRC-32."""
+
+    names: list[bytes]
+    table: npt.NDArray[np.int64]
+
+
+def sniff(spec: str) -> bool:
+    """Whether ``spec`` is a regular file that begins as a zip archive, and no npz file."""
+    path = Path(spec)
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(4) in _SIGNATURES and not npz.sniff(spec)
+    except PermissionError:
+        raise SourceError(f"{spec}: no permission to read it; change its mode") from None
+    except OSError:
+        return False
+
+
+def open(spec: str, reading: Reading, scratch: Path) -> Source:
+    """The images in the archive ``spec``, their classes by the rules for image folders; one folder
+    that holds all others is passed over.
+
+    Raises `UsageError` when there are no class folders, and `SourceError` when the archive is
+    damaged, or holds no images.
+    """
+    return _opened(spec, reading, scratch, None)
+
+
+def open_labelled(spec: str, reading: Reading, scratch: Path, labels: str) -> Source:
+    """The images in the archive ``spec``, with labels from the file ``labels``."""
+    return _opened(spec, reading, scratch, Path(labels))
+
+
+def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> Source:
+    path, place = Path(spec).absolute(), shown(spec.encode("utf-8", "surrogateescape"))
+    left_out: Counter[str] = Counter()
+    warnings: tuple[str, ...] = ()
+    try:
+        with path.open("rb") as file:
+            found = _images_in(file, left_out)
+            _go_down(found, place, reading)
+            targets: tuple[StoredTarget, ...]
+            if table is not None or reading.label_from_name is not None:
+                order, targets, warnings = _labelled(
+                    found, place, reading, scratch, table, left_out
+                )
+            else:
+                _beside.check_no_table(place, reading)
+                order, targets, warnings = _by_folders(found, place, reading, scratch, left_out)
+            check_share(place, len(order), left_out, "")
+            store, damaged = _stored(path, file, found, order, place, scratch)
+    except BadZip as error:
+        raise SourceError(f"{place}: {error}; get the archive again") from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise SourceError(f"{place}: cannot be read ({error.strerror})") from error
+    if damaged:
+        warnings += (f"{place}: {len(damaged)} members are damaged, such as {shown(damaged[0])!r}",)
+    source = EncodedSource(
+        store=store,
+        reading=reading,
+        n=len(order),
+        shape=None,
+        stored_targets=targets,
+        notes=Notes(warnings, dict(left_out)),
+        nbytes=path.stat().st_size,
+        fingerprint=_beside.fingerprint(store.digest(), targets),
+        columns=PathColumns(),
+    )
+    return probed(source, place)
+
+
+def _images_in(file: BinaryIO, left_out: Counter[str]) -> _Images:
+    """The members that are images, and the count of others. Raises `BadZip`."""
+    names, numbers = list[bytes](), array("q")
+    for member in members(file):
+        parts = [part for part in member.name.split(b"/") if part not in (b"", b".", b"..")]
+        if member.is_folder or any(_listing.is_clutter(part.lower()) for part in parts):
+            continue
+        fault = _fault(member)
+        if fault is not None:
+            left_out[fault] += 1
+            continue
+        names.append(b"/".join(parts))
+        numbers.extend((member.start, member.method, member.packed, member.size, member.crc))
+    return _Images(names, np.array(numbers, np.int64).reshape(-1, 5))
+
+
+def _fault(member: ZipMember) -> str | None:
+    """Why a member is left out, or None."""
+    extension = _listing.extension(member.name.rpartition(b"/")[2].lower())
+    kind = shown(extension) or "without extension"
+    if extension not in _listing.EXTENSIONS:
+        return kind
+    if member.link or member.encrypted:
+        return f"{kind} ({'link' if member.link else 'encrypted'})"
+    if member.method not in (STORED, DEFLATED):
+        return f"{kind} (compressed by method {member.method})"
+    return f"{kind} (over {_MOST_BYTES:,} bytes)" if member.size > _MOST_BYTES else None
+
+
+def _go_down(found: _Images, place: str, reading: Reading) -> None:
+    """Names relative to the folder that holds the class folders; others are taken out."""
+    if len(set(found.names)) < len(found.names):
+        name, _ = Counter(found.names).most_common(1)[0]
+        raise SourceError(f"{place}: {shown(name)!r} is there twice; write the archive again")
+    tops = {name.split(b"/", 1)[0] for name in found.names if b"/" in name}
+    while len(tops) == 1 and found.names and all(name.count(b"/") > 1 for name in found.names):
+        _keep(found, tops.pop() + b"/")
+        tops = {name.split(b"/", 1)[0] for name in found.names}
+    if reading.split is not None:
+        if reading.split.encode("utf-8", "surrogateescape") not in tops:
+            choices = ", ".join(sorted(map(shown, tops))) or "no folders at all"
+            raise UsageError(f"--split {reading.split}: not in {place}, which holds {choices}")
+        _keep(found, reading.split.encode("utf-8", "surrogateescape") + b"/")
+
+
+def _keep(found: _Images, prefix: bytes) -> None:
+    """Only what lies below ``prefix``, relative to it."""
+    kept = [at for at, name in enumerate(found.names) if name.startswith(prefix)]
+    found.names = [found.names[at].removeprefix(prefix) for at in kept]
+    found.table = found.table[kept]
+
+
+def _by_folders(
+    found: _Images, place: str, reading: Reading, scratch: Path, left_out: Counter[str]
+) -> tuple[list[int], tuple[StoredTarget, ...], tuple[str, ...]]:
+    """The classes are the folders."""
+    tops = [name.split(b"/", 1)[0] if b"/" in name else None for name in found.names]
+    folders = sorted({top for top in tops if top is not None}, key=_listing.text)
+    if not folders:
+        raise UsageError(
+            f"{place}: its {len(tops)} images are in no class folder; expected CLASS/IMAGE.jpg, or "
+            "--labels FILE"
+        )
+    if None in tops:
+        left_out["images outside class folders"] += tops.count(None)
+    if reading.classes is None:
+        _check_no_splits(found, folders, place)
+    level = Level(tuple(folders), 0, Counter())
+    classes = _listing.classes_of(place, level, reading)
+    ids = {folder: number for number, folder in enumerate(classes.folders)}
+    inside = [at for at, top in enumerate(tops) if top is not None]
+    order = sorted(inside, key=lambda at: (ids[tops[at] or b""], _listing.text(found.names[at])))
+    values = np.array([ids[tops[at] or b""] for at in order], np.int64)
+    counts = np.bincount(values, minlength=len(ids))
+    array = LabelArray("", values, place, classes.captions, len(ids))
+    targets, _ = stored_targets([array], Reading(), scratch)
+    return order, targets, class_warnings(classes, counts)
+
+
+def _check_no_splits(found: _Images, folders: list[bytes], place: str) -> None:
+    direct = {name.split(b"/", 1)[0] for name in found.names if name.count(b"/") == 1}
+    nested = [folder for folder in folders if folder not in direct]
+    splits = [folder for folder in nested if folder.lower() in _listing.SPLIT_WORDS]
+    if len(splits) >= 2:
+        choices = ", ".join(f"--split {shown(folder)}" for folder in splits)
+        raise UsageError(f"{place}: holds splits, not classes; choose one: {choices}")
+
+
+def _labelled(
+    found: _Images,
+    place: str,
+    reading: Reading,
+    scratch: Path,
+    table: Path | None,
+    left_out: Counter[str],
+) -> tuple[list[int], tuple[StoredTarget, ...], tuple[str, ...]]:
+    """The labels are in a table, or in the images' names."""
+    if reading.classes is not None:
+        raise UsageError(f"{place}: --classes names class folders, and labels come from elsewhere")
+    check_share(place, len(found.names), left_out, "")
+    order = sorted(range(len(found.names)), key=lambda at: _listing.text(found.names[at]))
+    names = [found.names[at] for at in order]
+    if table is None:
+        labelled = _beside.from_names(names, place, reading, scratch)
+    else:
+        labelled = _beside.from_table(names, table, place, reading, scratch)
+    left_out.update(labelled.left_out)
+    return [order[place] for place in labelled.places], labelled.targets, labelled.warnings
+
+
+def _stored(
+    path: Path, file: BinaryIO, found: _Images, order: list[int], place: str, scratch: Path
+) -> tuple[_pack.PackStore, list[bytes]]:
+    """The index of the rows, deflated members unpacked in the order in which they lie there; and
+    the names of the members that are damaged."""
+    copy, damaged = scratch / "unpacked.bin", list[bytes]()
+    lies = np.zeros((len(found.names), 3), np.int64)
+    chosen = found.table[order]
+    _staging.check_room(scratch, place, int(chosen[chosen[:, 1] == DEFLATED, 3].sum()))
+    with copy.open("wb") as out:
+        for at in np.array(order)[np.argsort(chosen[:, 0], kind="stable")].tolist():
+            start, method, packed, size, crc = found.table[at].tolist()
+            member = ZipMember(found.names[at], method, crc, packed, size, start, False, False)
+            offset = data_offset(file, member)
+            if method == STORED:
+                lies[at] = (0, offset, size)
+                continue
+            file.seek(offset)
+            begin = out.tell()
+            if not _inflate(file, member, out):
+                damaged.append(member.name)
+            lies[at] = (1, begin, out.tell() - begin)
+    rows = _pack.Found()
+    for at in order:
+        rows.add(found.names[at], *lies[at].tolist())
+    return _pack.stored(rows, [path, copy], place, scratch), damaged
+
+
+def _inflate(file: IO[bytes], member: ZipMember, out: IO[bytes]) -> bool:
+    """Copy the content of a member, as much as can be had, and never more than it should have;
+    returns whether it is whole."""
+    engine, left, crc, made = zlib.decompressobj(-15), member.packed, 0, 0
+    try:
+        while left and not engine.eof:
+            piece = file.read(min(left, _AT_ONCE))
+            left -= len(piece)
+            if not piece:
+                break
+            while piece and made <= member.size:
+                data = engine.decompress(piece, _AT_ONCE)
+                piece = engine.unconsumed_tail
+                data = data[: member.size - made]
+                crc, made = zlib.crc32(data, crc), made + len(data)
+                out.write(data)
+                if not data:
+                    break
+    except zlib.error:
+        return False
+    return made == member.size and crc == member.crc
