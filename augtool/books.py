@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
-from augtool.flushing import files_of, flush, flush_all
+from augtool.flushing import flush, flush_all
 from augtool.interrupts import SignalsWait
 
 _LARGE = 1 << 16  # bytes of an array that is not pickled
@@ -137,7 +137,12 @@ def _moved_away(output: Path, aside: Path) -> Iterator[None]:
 
 def size_of(path: Path) -> int:
     """The bytes in a file, or in all files of a folder."""
-    return sum(one.stat().st_size for one in files_of(path) if one.is_file())
+    if not path.is_dir():
+        return path.stat().st_size
+    with os.scandir(path) as found:
+        return sum(
+            size_of(path / one.name) if one.is_dir() else one.stat().st_size for one in found
+        )
 
 
 def check_place(output: Path, spec: str, *, folder: bool = False) -> None:

@@ -27,15 +27,15 @@ def flush(path: Path) -> None:
 def flush_all(path: Path) -> None:
     """fsync a file, or a folder with all that is in it: one by one, or, when there are many files
     and the system can, all at once with what else its file system has to write."""
-    if next(itertools.islice(files_of(path), _MANY, None), None) is not None:
+    if next(itertools.islice(_files_of(path), _MANY, None), None) is not None:
         call = _syncfs()
         if call is not None and _flushed_whole(path, call):
             return
-    for one in files_of(path):
+    for one in _files_of(path):
         flush(one)
 
 
-def files_of(path: Path) -> Iterator[Path]:
+def _files_of(path: Path) -> Iterator[Path]:
     """A file; or all that is in a folder, and the folder."""
     if path.is_dir():
         yield from path.rglob("*")

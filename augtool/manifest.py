@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from augtool.books import MANIFEST
 from augtool.sinks._contract import Digests, Order
+
+_READ_BYTES = 1 << 20
 
 
 def write(order: Order, name: str, digests: Digests) -> None:
@@ -30,23 +33,24 @@ def write(order: Order, name: str, digests: Digests) -> None:
     with place.open("w", encoding="utf-8") as file:
         file.write(json.dumps(facts, ensure_ascii=False, indent=1).removesuffix("\n}"))
         before = ',\n "files": {\n  '
-        for path in _files(folder):  # there may be millions: one at a time
-            if path == place:
-                continue
-            about = {"size": path.stat().st_size, "sha256": sha256_of(path)}
-            key = path.relative_to(folder).as_posix()
-            file.write(f"{before}{json.dumps(key, ensure_ascii=False)}: {json.dumps(about)}")
-            before = ",\n  "
+        for file_name in _files(folder):  # there may be millions: one at a time
+            if file_name != MANIFEST.as_posix():
+                size, digest = _size_and_sha256(f"{folder}/{file_name}")
+                about = json.dumps({"size": size, "sha256": digest})
+                file.write(f"{before}{json.dumps(file_name, ensure_ascii=False)}: {about}")
+                before = ",\n  "
         file.write("\n }\n}\n")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """All files in a folder and those in it, sorted."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            yield from _files(path)
+def _files(folder: Path, below: str = "") -> Iterator[str]:
+    """The names from ``folder`` on of all files in it, with /, sorted part by part."""
+    with os.scandir(folder / below) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files(folder, f"{below}{entry.name}/")
         else:
-            yield path
+            yield below + entry.name
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -55,7 +59,15 @@ def read(folder: Path) -> dict[str, Any]:
     return found
 
 
-def sha256_of(path: Path) -> str:
-    """sha256 (hex) of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _size_and_sha256(path: str) -> tuple[int, str]:
+    """How many bytes a file has, and their sha256 (hex). Opened in the way that takes least time:
+    most files are small."""
+    digest, size = hashlib.sha256(), 0
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        while data := os.read(handle, _READ_BYTES):
+            digest.update(data)
+            size += len(data)
+    finally:
+        os.close(handle)
+    return size, digest.hexdigest()
