@@ -116,6 +116,7 @@ def test_rows_are_found_by_any_index(make: Made, name: str) -> None:
                 got[300]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")  # of a fork, since Python 3.12
 @pytest.mark.parametrize("name", FORMS)
 def test_an_open_output_crosses_a_fork_and_a_pickle(make: Made, name: str) -> None:
     with make(name) as output:
