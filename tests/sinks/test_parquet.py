@@ -147,7 +147,7 @@ def test_bytes_do_not_depend_on_workers_or_tasks(
 ) -> None:
     monkeypatch.setattr(_tables, "_GROUP_ROWS", (1, 50))
     found, processes = [], 0
-    for number, (workers, blocks) in enumerate([(0, 1), (0, 2), (0, 9), (2, 1), (2, 2)]):
+    for number, (workers, blocks) in enumerate([(0, 1), (0, 9), (2, 2)]):
         folder, summary = make(
             f"mixed{number}",
             format="parquet",
