@@ -16,12 +16,14 @@ class Job:
     """All that one run needs to know; equal recipes and inputs give equal rows.
 
     input
-        A path, or ``sample:``.
+        A path, or ``sample:``; or a pattern, "x/*.h5" or "train-{000..146}.tar".
     output
         The file to make, whose name says the format: ``mixed.h5``; or a folder, with ``format``;
         or ``-`` for stdout.
     recipe
         What the rows are.
+    more_inputs
+        Further inputs with the same classes, whose rows follow.
     masks
         A folder of label images beside a folder of images; arrays have theirs inside, see
         `Reading.mask_key`.
@@ -66,6 +68,7 @@ class Job:
     input: str
     output: str
     recipe: Recipe
+    more_inputs: tuple[str, ...] = ()
     masks: str | None = None
     labels: str | None = None
     format: str | None = None
@@ -84,6 +87,11 @@ class Job:
     on_error: Literal["fail", "skip"] = "fail"
     overwrite: bool = False
     task_blocks: int | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All inputs, as they were given."""
+        return (self.input, *self.more_inputs)
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 0:

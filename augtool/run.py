@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -40,6 +40,7 @@ from augtool.product import Made, Product, laid_out, make
 from augtool.recipe import Recipe
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
+from augtool.sources._specs import expanded
 from augtool.statistics import channel_statistics
 
 _SMALL_JOB_BYTES = 32 << 20
@@ -114,7 +115,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
     """Do a job, and that of its validation output if there are two, in their books."""
     job = jobs[0]
-    source = open_for(job.recipe, job.input, books[0].scratch, job.masks, job.labels)
+    source = open_for(job.recipe, job.inputs, books[0].scratch, job.masks, job.labels)
     workers = workers_of(job, source)
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
@@ -219,12 +220,17 @@ def check_output(job: Job) -> None:
     if sinks.leaves_nothing(job.output, job.format):
         return
     output = Path(job.output)
-    check_place(output, job.input, folder=sinks.is_folder(job.output, job.format))
+    for spec in expanded(job.inputs):
+        check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
     check_free(output, job.overwrite)
 
 
 def open_for(
-    recipe: Recipe, spec: str, scratch: Path, masks: str | None = None, labels_in: str | None = None
+    recipe: Recipe,
+    spec: str | Sequence[str],
+    scratch: Path,
+    masks: str | None = None,
+    labels_in: str | None = None,
 ) -> Source:
     """The source at ``spec``, with rows of one shape and targets and masks that the recipe can mix.
 

@@ -107,14 +107,24 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
+def _none_empty(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    for one in value:
+        _not_empty(ctx, param, one)
+    return value
+
+
 INPUT = click.option(
     "--in",
     "-i",
     "input",
     required=True,
+    multiple=True,
     metavar="PATH",
-    callback=_not_empty,
-    help="Image folder or zip of one, tar, Parquet, HDF5, npz, npy, or sample:",
+    callback=_none_empty,
+    help="Image folder or zip of one, tar, Parquet, HDF5, npz, npy, sample:; repeat it, or give "
+    "'x/*.h5' or 'x-{00..99}.tar', for several.",
 )
 
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -424,7 +434,8 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
     from augtool.job import Job
 
     return Job(
-        input=given["input"],
+        input=given["input"][0],
+        more_inputs=given["input"][1:],
         output=given["output"],
         masks=masks_from(given),
         labels=given["labels"],
@@ -447,19 +458,20 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
     )
 
 
-def check_png(option: str, file: Path, source: str) -> None:
-    """Raise `UsageError` unless a picture can be put at ``file``, outside of the ``source``."""
+def check_png(option: str, file: Path, *sources: str) -> None:
+    """Raise `UsageError` unless a picture can be put at ``file``, outside of the ``sources``."""
     if file.suffix.lower() != ".png":
         raise UsageError(f"{option} {file}: the preview is a PNG; end its name in .png")
-    check_beside(option, file, source)
+    check_beside(option, file, *sources)
 
 
-def check_beside(option: str, file: Path, source: str) -> None:
-    """Raise `UsageError` when ``file`` is in no folder, or would become part of the ``source``."""
+def check_beside(option: str, file: Path, *sources: str) -> None:
+    """Raise `UsageError` when ``file`` is in no folder, or would become part of a source."""
     if not file.absolute().parent.is_dir():
         raise UsageError(f"{option} {file}: its folder does not exist; create it first")
-    if source and Path(source).resolve() in (file.resolve(), *file.resolve().parents):
-        raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
+    for source in filter(None, sources):
+        if Path(source).resolve() in (file.resolve(), *file.resolve().parents):
+            raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
 
 
 def _class_list(file: Path | None) -> tuple[tuple[str, str], ...] | None:

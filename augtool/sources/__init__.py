@@ -3,30 +3,61 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from augtool import _modules
 from augtool.errors import UsageError
 from augtool.recipe import Reading
 from augtool.sources._contract import NO_MASKS, Format, LabelledFormat, Source
+from augtool.sources._specs import expanded
 
 
-def open_source(spec: str, reading: Reading, scratch: Path, labels: str | None = None) -> Source:
+def open_source(
+    spec: str | Sequence[str], reading: Reading, scratch: Path, labels: str | None = None
+) -> Source:
     """Open ``spec`` (a path, or ``sample:``) with the first format that recognises its content.
 
-    ``scratch`` is an existing folder for what the source must keep while it is in use; ``labels``
-    a file with the labels of images that have none. Raises
-    `UsageError` when there is nothing at ``spec`` or no format knows it, `SourceError` when its
-    content cannot be used.
+    Several of them, and patterns ("x/*.h5", "train-{000..146}.tar"), are one source: their rows
+    one after another. ``scratch`` is an existing folder for what the source must keep while it is
+    in use; ``labels`` a file with the labels of images that have none. Raises `UsageError` when
+    there is nothing at ``spec``, no format knows it, or several are not alike, and `SourceError`
+    when its content cannot be used.
     """
+    specs = expanded((spec,) if isinstance(spec, str) else tuple(spec))
+    if len(specs) == 1:
+        return _one(specs[0], reading, scratch, labels)
+    if labels is not None:
+        raise UsageError("--labels is for one input, and --in names several; give one at a time")
+    formats = [_format_of(one, reading) for one in specs]
+    name, module = formats[0]
+    if {kind for kind, _ in formats} == {name} and hasattr(module, "open_all"):
+        return cast(Source, cast(Any, module).open_all(specs, reading, scratch))
+    from augtool.sources._several import several
+
+    parts = []
+    for number, (one, (_, opener)) in enumerate(zip(specs, formats, strict=True)):
+        place = scratch / f"part-{number}"
+        place.mkdir()
+        parts.append(opener.open(one, reading, place))
+    return several(specs, parts, scratch)
+
+
+def _one(spec: str, reading: Reading, scratch: Path, labels: str | None) -> Source:
+    name, module = _format_of(spec, reading)
+    if labels is None:
+        return module.open(spec, reading, scratch)
+    return _labelling(name, module).open_labelled(spec, reading, scratch, labels)
+
+
+def _format_of(spec: str, reading: Reading) -> tuple[str, Format]:
+    """The first format that recognises ``spec``, and its name."""
     for name, found in _modules.working("sources"):
         module = cast(Format, found)
         if module.sniff(spec):
             _check_meaning(name, module, reading)
-            if labels is None:
-                return module.open(spec, reading, scratch)
-            return _labelling(name, module).open_labelled(spec, reading, scratch, labels)
+            return name, module
     if not Path(spec).exists():
         raise UsageError(f"{spec}: there is no such file or folder; check --in")
     formats = ", ".join(_modules.names("sources"))

@@ -41,7 +41,7 @@ def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     job = options.job_from(given, recipe)
     _check_talk(job, given)
     if given["preview"] is not None:
-        options.check_png("--preview", given["preview"], job.input)
+        options.check_png("--preview", given["preview"], *job.inputs)
     if given["dry_run"]:
         return _estimate(job, as_json=given["as_json"])
     return _make(job, given)

@@ -94,10 +94,10 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     _write(output, _lines(plan, start, min(stop, plan.total)))
 
 
-def _check_output(output: Path, source: str, overwrite: bool) -> None:
+def _check_output(output: Path, sources: tuple[str, ...], overwrite: bool) -> None:
     if output.suffix.lower() != ".csv":  # a mixed.h5 from --config must not become a CSV file
         raise UsageError(f"--out {output}: the plan is a CSV; end its name in .csv")
-    options.check_beside("--out", output, source)
+    options.check_beside("--out", output, *sources)
     if output.exists() and not overwrite:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
