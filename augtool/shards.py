@@ -27,8 +27,8 @@ _NAME = re.compile(r"train-(\d{5,})-of-(\d{5,})\.h5")
 
 @dataclass(frozen=True)
 class Shard:
-    """A file: its fields in the order in which they were made, its attributes, the record of
-    each field."""
+    """A file: its fields in the order in which they were made, its attributes, and the record
+    of each field."""
 
     path: Path
     rows: int

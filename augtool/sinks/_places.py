@@ -120,9 +120,11 @@ def reserve(path: Path) -> None:
 
 
 def refused(path: Path, error: OSError) -> OutputError:
-    """What to say when the system refuses to write a file of the output."""
+    """What to say when the system refuses to write a file of the output; HDF5 has words and numbers
+    of its own around the system's."""
+    reason = os.strerror(error.errno) if error.errno else error
     return OutputError(
-        f"{output_folder(path)}: writing the output failed ({error.strerror or error}); "
+        f"{output_folder(path)}: writing the output failed ({reason}); "
         "free some space or choose another --out"
     )
 
