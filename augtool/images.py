@@ -8,6 +8,7 @@ pixels are the same (CMYK within ±1). Pixels are ``(h, w, c)``.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import warnings
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _PLUGINS = {
     "TIFF": "TiffImagePlugin",
     "PPM": "PpmImagePlugin",
 }
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _JPEG = b"\xff\xd8\xff"
 _SIGNATURES = (
     (_JPEG, "JPEG"),
@@ -191,6 +193,12 @@ def _middle(length: int, part: float, whole: bool) -> tuple[float, float]:
 
 
 @cache
+def reads_heif() -> bool:
+    """Whether HEIC and HEIF files can be read: by pillow-heif, the extra ``augtool[heic]``."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+@cache
 def _simplejpeg() -> ModuleType | None:
     try:
         return importlib.import_module("simplejpeg")
@@ -277,6 +285,10 @@ def _format_of(data: bytes) -> str:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        if not reads_heif():
+            raise BadImage("a HEIC image, which needs an extra: pip install 'augtool[heic]'")
+        return "HEIF"
     if not data.strip(b"\0"):
         raise BadImage("the file holds only zeros" if data else "the file is empty")
     raise BadImage("not a JPEG, PNG, GIF, BMP, WebP, TIFF or PPM image, whatever its name says")
@@ -288,7 +300,10 @@ def _opened(data: bytes, kind: str) -> Image.Image:
     from PIL import Image
 
     warnings.simplefilter("ignore")
-    importlib.import_module(f"PIL.{_PLUGINS[kind]}")
+    if kind == "HEIF":
+        importlib.import_module("pillow_heif").register_heif_opener()
+    else:
+        importlib.import_module(f"PIL.{_PLUGINS[kind]}")
     return Image.open(io.BytesIO(data), formats=[kind])
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
+from augtool.images import reads_heif
 from augtool.recipe import Reading
 
 Int64s = npt.NDArray[np.int64]
@@ -32,6 +33,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 EXTENSIONS = frozenset(
     {b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp", b".tif", b".tiff", b".ppm"}
 )
+_HEIF = frozenset({b".heic", b".heif"})
+_EXTRA = " (pip install 'augtool[heic]')"  # in the line that counts what was not read
 SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
 _CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -265,6 +268,16 @@ def is_clutter(lowered: bytes) -> bool:
     return lowered.startswith(b".") or lowered in _CLUTTER
 
 
+def is_image(ending: bytes) -> bool:
+    """Whether files of this extension can be read."""
+    return ending in EXTENSIONS or (ending in _HEIF and reads_heif())
+
+
+def kind_of(ending: bytes) -> str:
+    """What the count of files that are not read calls those of this extension."""
+    return (shown(ending) or "without extension") + _EXTRA * (ending in _HEIF)
+
+
 def extension(lowered: bytes) -> bytes:
     """``.jpg`` of a name in lower case, or nothing."""
     dot = lowered.rfind(b".")
@@ -344,9 +357,9 @@ def _sort_in(
     """Count one entry that is no folder as an image or as left out, without opening it: to open a
     pipe blocks for ever."""
     ending = extension(lowered)
-    if ending not in EXTENSIONS:
+    if not is_image(ending):
         linked = entry.is_symlink() and os.path.isdir(entry.path)  # noqa: PTH112 (paths of bytes)
-        left_out["linked folders" if linked else shown(ending) or "without extension"] += 1
+        left_out["linked folders" if linked else kind_of(ending)] += 1
         return
     try:
         # From its folder: the system need not walk the whole path again for each file.
@@ -389,7 +402,7 @@ def _holds_folders(root: bytes, folder: bytes) -> bool:
             continue
         if entry.is_dir(follow_symlinks=False):
             folders = True
-        elif extension(lowered) in EXTENSIONS:
+        elif is_image(extension(lowered)):
             return False
     return folders
 

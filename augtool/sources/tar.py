@@ -29,7 +29,7 @@ READING = frozenset(
     {"size", "fit", "resample", "background", "mode", "image_key", "label_key", "label_column"}
     | {"label_missing", "target", "num_classes", "label_base"}
 )
-_IMAGES = tuple(sorted(one[1:].decode() for one in _listing.EXTENSIONS))
+_IMAGES = (*sorted(one[1:].decode() for one in _listing.EXTENSIONS), "heic", "heif")
 _ARRAY = "npy"
 _BLOCK = 512
 

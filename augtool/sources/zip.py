@@ -131,8 +131,8 @@ def _images_in(file: BinaryIO, left_out: Counter[str]) -> _Images:
 def _fault(member: ZipMember) -> str | None:
     """Why a member is left out, or None."""
     extension = _listing.extension(member.name.rpartition(b"/")[2].lower())
-    kind = shown(extension) or "without extension"
-    if extension not in _listing.EXTENSIONS:
+    kind = _listing.kind_of(extension)
+    if not _listing.is_image(extension):
         return kind
     if member.link or member.encrypted:
         return f"{kind} ({'link' if member.link else 'encrypted'})"

@@ -81,10 +81,10 @@ def test_one_of_a_thing_is_said_in_the_singular(cli: Cli) -> None:
 
 
 def test_what_is_not_read_is_counted_in_the_summary(cli: Cli, folder: Path) -> None:
-    for name in ("a.heic", "b.heic", "c.mov"):
+    for name in ("a.avif", "b.avif", "c.mov"):
         (folder / "cat" / name).write_bytes(b"?")
     _, _, err = cli("cutmix", "--in", folder, "--out", "mixed.h5")
-    assert err.splitlines()[-1].endswith("not read: 2 .heic, 1 .mov")
+    assert err.splitlines()[-1].endswith("not read: 2 .avif, 1 .mov")
 
 
 def test_json_is_the_summary_and_alone_on_stdout(cli: Cli, folder: Path) -> None:

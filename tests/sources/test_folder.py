@@ -139,18 +139,18 @@ def test_clutter_is_neither_class_nor_image(data: Path, opened: Open) -> None:
 def test_left_out_files_are_counted_by_extension(data: Path, opened: Open) -> None:
     for number in range(6):
         put(data / "cat" / f"{number}.png")
-    for name in ("cat/a.HEIC", "cat/deep/b.heic", "cat/c.mov", "cat/README", "labels.csv"):
+    for name in ("cat/a.AVIF", "cat/deep/b.avif", "cat/c.mov", "cat/README", "labels.csv"):
         put_text(data / name)
     source = opened(data)
-    assert source.notes.left_out == {".heic": 2, ".mov": 1, "without extension": 1, ".csv": 1}
+    assert source.notes.left_out == {".avif": 2, ".mov": 1, "without extension": 1, ".csv": 1}
 
 
 def test_it_stops_when_more_is_left_out_than_read(data: Path, opened: Open) -> None:
     put(data / "cat" / "a.png")
-    put_text(data / "cat" / "a.heic")
+    put_text(data / "cat" / "a.avif")
     assert opened(data).n == 1
-    put_text(data / "cat" / "b.heic")
-    with pytest.raises(SourceError, match=r"2 \.heic") as caught:
+    put_text(data / "cat" / "b.avif")
+    with pytest.raises(SourceError, match=r"2 \.avif") as caught:
         opened(data)
     assert "\n" not in str(caught.value)
 
@@ -221,8 +221,8 @@ def test_a_folder_without_images_is_an_error(data: Path, opened: Open) -> None:
     (data / "dog").mkdir()
     with pytest.raises(SourceError, match="no images"):
         opened(data)
-    put_text(data / "cat" / "a.heic")
-    with pytest.raises(SourceError, match=r"1 \.heic"):
+    put_text(data / "cat" / "a.avif")
+    with pytest.raises(SourceError, match=r"1 \.avif"):
         opened(data)
 
 
