@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 _BLOCK = 512
+LONGEST_NAME = 100
 END = bytes(2 * _BLOCK)
 
 
 def member(name: str, data: bytes) -> bytes:
     """A file of the archive: its header, and its data up to a whole block.
 
-    ``name`` is ASCII of at most 100 characters; data has less than 8 GiB.
+    ``name`` has at most 100 bytes in UTF-8; data has less than 8 GiB.
     """
     return b"".join((header(name, len(data)), data, bytes(-len(data) % _BLOCK)))
 
 
 def header(name: str, size: int) -> bytes:
     """The 512 bytes before a file of ``size`` bytes (POSIX.1-1988)."""
-    text = name.encode("ascii")
-    if len(text) > 100:
-        raise ValueError(f"{name}: longer than the 100 characters of a tar header")
+    text = name.encode()
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"{name}: longer than the {LONGEST_NAME} bytes of a tar header")
     front = b"%s0000644\x000000000\x000000000\x00%011o\x0000000000000\x00" % (
         text.ljust(100, b"\x00"),
         size,

@@ -20,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.encode import Encoding, encoding
+from augtool.errors import UsageError
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
 from augtool.sinks._places import bytes_of, refused
-from augtool.sinks._tar import END, member
+from augtool.sinks._tar import END, LONGEST_NAME, member
 from augtool.sinks._tar_rows import read
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
@@ -36,8 +37,17 @@ _KEY = "{:09}"
 
 
 def chunk_rows(order: Order) -> int | None:
-    """Rows come in order, one by one. Raises `UsageError` for an encoding that cannot hold them."""
+    """Rows come in order, one by one. Raises `UsageError` for an encoding that cannot hold them,
+    and for a name that no header of a member can hold."""
     _encoding(order)
+    for one in order.fields:
+        if (
+            _is_member(one.name)
+            and len(_member_of(_KEY.format(0), one.name).encode()) > LONGEST_NAME
+        ):
+            raise UsageError(
+                f"{one.name}: its name is too long for a tar archive; use another format"
+            )
     return 1
 
 
@@ -176,9 +186,18 @@ class TarWriter:
                 files.append(member(f"{key}.cls", b"%d" % int(value)))
             elif name == "labels":
                 files.append(member(f"{key}.soft.npy", npy(value)))
-            elif name == "masks" or name.startswith("labels_"):
-                files.append(member(f"{key}.{name}.npy", npy(value)))
+            elif _is_member(name):
+                files.append(member(_member_of(key, name), npy(value)))
             else:
                 plan[name] = value.decode() if isinstance(value, bytes) else value.tolist()
         text = json.dumps(plan, separators=(",", ":")).encode()
         return b"".join([*files, member(f"{key}.json", text)])
+
+
+def _is_member(field: str) -> bool:
+    """Whether the values of a field are a file of their own, of its name."""
+    return field == "masks" or field.startswith("labels_")
+
+
+def _member_of(key: str, field: str) -> str:
+    return f"{key}.{field}.npy"
