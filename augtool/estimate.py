@@ -68,7 +68,9 @@ def estimate(job: Job) -> Estimate:
         check_output(one)
     vanishes = sinks.leaves_nothing(job.output, job.format)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_for(job.recipe, job.inputs, Path(scratch), job.masks, job.labels)
+        source = open_for(
+            job.recipe, job.inputs, Path(scratch), job.masks, job.labels, job.in_format
+        )
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
         order = order_of(job, plan, source, output)

@@ -94,12 +94,16 @@ def inspect(output: Output) -> Inspection:
 
 
 def inspect_source(
-    spec: str, reading: Reading, masks: str | None = None, labels_in: str | None = None
+    spec: str,
+    reading: Reading,
+    masks: str | None = None,
+    labels_in: str | None = None,
+    kind: str | None = None,
 ) -> SourceInfo:
     """Look at a source without reading its pixels; ``masks`` is a folder of label images,
-    ``labels_in`` a file of labels."""
+    ``labels_in`` a file of labels, ``kind`` the name of its format."""
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(spec, reading, Path(scratch), labels_in)
+        source = open_source(spec, reading, Path(scratch), labels_in, kind)
         if masks is not None:
             source = with_folder(source, masks, Path(scratch), 0)
         return SourceInfo(

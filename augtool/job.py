@@ -30,6 +30,8 @@ class Job:
     labels
         A file with the labels of images that lie in no class folders: CSV, JSON lines, Parquet,
         npy.
+    in_format
+        The format of the input, ``tar``, ``folder``, …; None looks at its content.
     copy
         On stdout: make the rows of this copy alone, from 0, as they are in a longer run.
     endless
@@ -71,6 +73,7 @@ class Job:
     more_inputs: tuple[str, ...] = ()
     masks: str | None = None
     labels: str | None = None
+    in_format: str | None = None
     format: str | None = None
     shards: int | None = None
     shard_size: str | None = None

@@ -87,17 +87,22 @@ def preview_of(
     reading: Reading | None = None,
     masks: str | None = None,
     labels: str | None = None,
+    kind: str | None = None,
 ) -> Image:
     """A grid of images with captions, of an output of augtool or of anything that it reads.
 
     ``masks`` is a folder of label images for a folder of images, ``labels`` a file of labels for
-    one. Raises `UsageError` for rows that
+    one, ``kind`` the name of the input's format. Raises `UsageError` for rows that
     are not there and for masks where there are none, `SourceError` for an unusable input.
     """
     view = view or View()
-    if output.is_output(path) and reading in (None, Reading()) and masks is None and labels is None:
+    if (
+        output.is_output(path)
+        and reading in (None, Reading())
+        and (masks, labels, kind) == (None,) * 3
+    ):
         return _drawn(_of_output(path, view), view)
-    return _drawn(_of_source(path, view, reading or Reading(), masks, labels), view)
+    return _drawn(_of_source(path, view, reading or Reading(), masks, labels, kind), view)
 
 
 def _of_output(path: str, view: View) -> _Rows:
@@ -123,10 +128,15 @@ def _of_output(path: str, view: View) -> _Rows:
 
 
 def _of_source(
-    path: str, view: View, reading: Reading, folder: str | None, labels_in: str | None
+    path: str,
+    view: View,
+    reading: Reading,
+    folder: str | None,
+    labels_in: str | None,
+    kind: str | None,
 ) -> _Rows:
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(path, reading, Path(scratch), labels_in)
+        source = open_source(path, reading, Path(scratch), labels_in, kind)
         if folder is not None:
             source = with_folder(source, folder, Path(scratch), 0)
         chosen = _chosen(source.n, view, spread=True)

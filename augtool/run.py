@@ -115,7 +115,9 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
     """Do a job, and that of its validation output if there are two, in their books."""
     job = jobs[0]
-    source = open_for(job.recipe, job.inputs, books[0].scratch, job.masks, job.labels)
+    source = open_for(
+        job.recipe, job.inputs, books[0].scratch, job.masks, job.labels, job.in_format
+    )
     workers = workers_of(job, source)
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
@@ -231,14 +233,16 @@ def open_for(
     scratch: Path,
     masks: str | None = None,
     labels_in: str | None = None,
+    kind: str | None = None,
 ) -> Source:
     """The source at ``spec``, with rows of one shape and targets and masks that the recipe can mix.
 
-    ``masks`` is a folder of label images, ``labels_in`` a file of labels. Raises `UsageError` when
+    ``masks`` is a folder of label images, ``labels_in`` a file of labels, ``kind`` the
+    name of the input's format. Raises `UsageError` when
     images of several sizes need ``--size``, or when a step, smoothing or a weight has no meaning
     for what the source holds.
     """
-    source = open_source(spec, recipe.reading, scratch, labels_in)
+    source = open_source(spec, recipe.reading, scratch, labels_in, kind)
     if source.shape is None:
         raise cast(Varying, source).sizes_error()
     if masks is not None:

@@ -182,6 +182,11 @@ READING = together(
         help="The array, column, or extension in tars, of labels; repeat for several targets.",
     ),
     click.option(
+        "--in-format",
+        metavar="NAME",
+        help="The format of --in: folder, tar, …  [default: by its content]",
+    ),
+    click.option(
         "--labels",
         metavar="FILE",
         callback=_not_empty,
@@ -439,6 +444,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         output=given["output"],
         masks=masks_from(given),
         labels=given["labels"],
+        in_format=given["in_format"],
         recipe=recipe_from(given, recipe),
         workers=given["workers"],
         format=given["format"],

@@ -15,24 +15,28 @@ from augtool.sources._specs import expanded
 
 
 def open_source(
-    spec: str | Sequence[str], reading: Reading, scratch: Path, labels: str | None = None
+    spec: str | Sequence[str],
+    reading: Reading,
+    scratch: Path,
+    labels: str | None = None,
+    kind: str | None = None,
 ) -> Source:
     """Open ``spec`` (a path, or ``sample:``) with the first format that recognises its content.
 
     Several of them, and patterns ("x/*.h5", "train-{000..146}.tar"), are one source: their rows
     one after another. ``scratch`` is an existing folder for what the source must keep while it is
-    in use; ``labels`` a file with the labels of images that have none. Raises `UsageError` when
-    there is nothing at ``spec``, no format knows it, or several are not alike, and `SourceError`
-    when its content cannot be used.
+    in use; ``labels`` a file with the labels of images that have none; ``kind`` the name of the
+    format, which is then not looked for. Raises `UsageError` when there is nothing at ``spec``, no
+    format knows it, or several are not alike, and `SourceError` when its content cannot be used.
     """
     specs = expanded((spec,) if isinstance(spec, str) else tuple(spec))
     if len(specs) == 1:
-        return _one(specs[0], reading, scratch, labels)
+        return _one(specs[0], reading, scratch, labels, kind)
     if labels is not None:
         raise UsageError("--labels is for one input, and --in names several; give one at a time")
-    formats = [_format_of(one, reading) for one in specs]
+    formats = [_format_of(one, reading, kind) for one in specs]
     name, module = formats[0]
-    if {kind for kind, _ in formats} == {name} and hasattr(module, "open_all"):
+    if {other for other, _ in formats} == {name} and hasattr(module, "open_all"):
         return cast(Source, cast(Any, module).open_all(specs, reading, scratch))
     from augtool.sources._several import several
 
@@ -44,15 +48,22 @@ def open_source(
     return several(specs, parts, scratch)
 
 
-def _one(spec: str, reading: Reading, scratch: Path, labels: str | None) -> Source:
-    name, module = _format_of(spec, reading)
+def _one(
+    spec: str, reading: Reading, scratch: Path, labels: str | None, kind: str | None
+) -> Source:
+    name, module = _format_of(spec, reading, kind)
     if labels is None:
         return module.open(spec, reading, scratch)
     return _labelling(name, module).open_labelled(spec, reading, scratch, labels)
 
 
-def _format_of(spec: str, reading: Reading) -> tuple[str, Format]:
-    """The first format that recognises ``spec``, and its name."""
+def _format_of(spec: str, reading: Reading, kind: str | None) -> tuple[str, Format]:
+    """The format ``kind``, or the first that recognises ``spec``, and its name."""
+    if kind is not None:
+        named = cast(Format, _modules.load("sources", kind))
+        _check_place(spec, kind, named)
+        _check_meaning(kind, named, reading)
+        return kind, named
     for name, found in _modules.working("sources"):
         module = cast(Format, found)
         if module.sniff(spec):
@@ -62,6 +73,18 @@ def _format_of(spec: str, reading: Reading) -> tuple[str, Format]:
         raise UsageError(f"{spec}: there is no such file or folder; check --in")
     formats = ", ".join(_modules.names("sources"))
     raise UsageError(f"{spec}: not an input that augtool reads ({formats})")
+
+
+def _check_place(spec: str, kind: str, module: Format) -> None:
+    """Raise `UsageError` unless there is a file where the format has files, a folder where it has
+    folders; what is neither, such as a pipe, is not opened."""
+    if module.sniff(spec):
+        return
+    path = Path(spec)
+    if not path.exists():
+        raise UsageError(f"{spec}: there is no such file or folder; check --in")
+    if path.is_dir() != (kind == "folder") or not (path.is_dir() or path.is_file()):
+        raise UsageError(f"{spec}: cannot be of kind {kind}; leave --in-format out")
 
 
 def _labelling(name: str, module: Format) -> LabelledFormat:

@@ -58,23 +58,24 @@ def command(
     from augtool.recipe import Reading
 
     reading = options.reading_from(given)
+    beside = given["labels"], given["in_format"]
     if (row is not None) + as_list + as_recipe + cite > 1:
         raise UsageError("--row, --list, --recipe and --cite each print something else: give one")
     if input is not None and row is None:
         raise UsageError("--in names the files of a row: give --row too")
     if as_list:
-        _list(path, reading, given["labels"], as_json)
+        _list(path, reading, beside, as_json)
     elif as_recipe:
         _print_recipe(path, as_json)
     elif cite:
         _cite(path, as_json)
     elif row is not None:
-        _explain(path, row, input, reading, given["labels"], as_json)
-    elif output.is_output(path) and reading == Reading() and not given["labels"]:
+        _explain(path, row, input, reading, beside, as_json)
+    elif output.is_output(path) and reading == Reading() and beside == (None, None):
         with output.open(path) as opened:
             _tell(inspection.inspect(opened), findings.output_lines, as_json)
     else:
-        info = inspection.inspect_source(path, reading, options.masks_from(given), given["labels"])
+        info = inspection.inspect_source(path, reading, options.masks_from(given), *beside)
         _tell(info, findings.source_lines, as_json)
         say_warnings(info.warnings)
 
@@ -108,17 +109,22 @@ def _cite(path: str, as_json: bool) -> None:
 
 
 def _explain(
-    path: str, row: int, spec: str | None, reading: Reading, labels: str | None, as_json: bool
+    path: str,
+    row: int,
+    spec: str | None,
+    reading: Reading,
+    beside: tuple[str | None, str | None],
+    as_json: bool,
 ) -> None:
     from augtool import output
 
     _check_output(path, "--row explains a row of an output of augtool")
     with output.open(path) as opened:
-        _tell(_explained(opened, row, spec, reading, labels), findings.row_lines, as_json)
+        _tell(_explained(opened, row, spec, reading, beside), findings.row_lines, as_json)
 
 
 def _explained(
-    opened: Any, row: int, spec: str | None, reading: Reading, labels: str | None
+    opened: Any, row: int, spec: str | None, reading: Reading, beside: tuple[str | None, str | None]
 ) -> RowInfo:
     import tempfile
 
@@ -131,10 +137,12 @@ def _explained(
     if reading == Reading():  # the output knows how it was read
         reading = opened.recipe.reading
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        return explain(opened, row, open_source(spec, reading, Path(scratch), labels))
+        return explain(opened, row, open_source(spec, reading, Path(scratch), *beside))
 
 
-def _list(path: str, reading: Reading, labels: str | None, as_json: bool) -> None:
+def _list(
+    path: str, reading: Reading, beside: tuple[str | None, str | None], as_json: bool
+) -> None:
     import csv
     import tempfile
 
@@ -142,7 +150,7 @@ def _list(path: str, reading: Reading, labels: str | None, as_json: bool) -> Non
     from augtool.sources import open_source
 
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(path, reading, Path(scratch), labels)
+        source = open_source(path, reading, Path(scratch), *beside)
         keys, rows = listed(source), listing(source)
         if as_json:
             for one in rows:

@@ -86,7 +86,9 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
         _check_output(output, given["input"], given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         masks = options.masks_from(given)
-        source = open_for(recipe, given["input"], Path(scratch), masks, given["labels"])
+        source = open_for(
+            recipe, given["input"], Path(scratch), masks, given["labels"], given["in_format"]
+        )
         plan = plan_of(recipe, source)
     start, stop = given["rows"] or (0, plan.total)
     if start >= plan.total:

@@ -66,6 +66,6 @@ def command(path: str, output: Path, **given: Any) -> None:
         font=given["font"],
     )
     reading, masks = options.reading_from(given), options.masks_from(given)
-    image = preview_of(path, view, reading, masks, given["labels"])
+    image = preview_of(path, view, reading, masks, given["labels"], given["in_format"])
     save(image, output)
     click.echo(f"{output}: {image.width}×{image.height}", err=True)

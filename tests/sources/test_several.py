@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import augtool
-from augtool.errors import BrokenInput, UsageError
+from augtool.errors import BrokenInput, SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources import open_source
 from augtool.sources._contract import Source
@@ -205,3 +205,27 @@ def test_the_command_line_takes_several_and_patterns(
     over = tmp_path / "part-30.h5"
     code, _, err = cli("cutmix", *runs["glob"], "--out", over, "--overwrite")
     assert (code, "is the input" in err) == (2, True)
+
+
+def test_the_format_can_be_named(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    path = h5(tmp_path / "a.h5", 0, 12)
+    assert open_source(path, Reading(), tmp_path, kind="hdf5").n == 12
+    arrays = tmp_path / "arrays"
+    arrays.mkdir()
+    np.save(arrays / "x_train.npy", np.zeros((3, 5, 6, 3), np.uint8))
+    np.save(arrays / "y_train.npy", np.arange(3))
+    assert open_source(str(arrays), Reading(), tmp_path).n == 3
+    with pytest.raises(UsageError, match=r"holds no images \(not read: 2 .npy\)"):
+        open_source(str(arrays), Reading(), tmp_path, kind="folder")
+    os.mkfifo(tmp_path / "pipe")
+    for spec in (str(arrays), str(tmp_path / "pipe")):
+        with pytest.raises(UsageError, match="cannot be of kind tar; leave --in-format out"):
+            open_source(spec, Reading(), tmp_path, kind="tar")
+    with pytest.raises(UsageError, match=r"there is no source 'tra'.*tar"):
+        open_source(path, Reading(), tmp_path, kind="tra")
+    with pytest.raises(SourceError, match="damaged"):
+        open_source(path, Reading(), tmp_path, kind="tar")
+    code, out, err = cli("inspect", path, "--in-format", "hdf5", "--json")
+    assert (code, '"rows": 12' in out) == (0, True), err
+    code, _, err = cli("inspect", path, "--in-format", "tar")
+    assert (code, "damaged" in err) == (1, True)
