@@ -139,8 +139,8 @@ def _columns(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The values of a row that steps drew, and those that were carried along."""
     targets = [field_of(target) for target in output.targets]
-    hard = [name.replace("labels", "label", 1) for name in targets]
-    known = {"images", "masks", "src", "weight", "area_weight", *targets, *hard}
+    others = [name.replace("labels", one, 1) for name in targets for one in ("label", "classes")]
+    known = {"images", "masks", "src", "weight", "area_weight", *targets, *others}
     steps = [option.name for link in links for option in link.steps]
     drawn = tuple(f"{name}_" for name in (*steps, *(link.choice for link in links if link.choice)))
     values = {

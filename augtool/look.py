@@ -14,6 +14,7 @@ from augtool import output, rng
 from augtool.errors import UsageError
 from augtool.masks import with_folder
 from augtool.outlines import outlines
+from augtool.output import Output
 from augtool.recipe import Reading
 from augtool.sources import open_source
 from augtool.sources._contract import UNKNOWN, Source, Target, TargetKind
@@ -120,11 +121,16 @@ def _of_output(path: str, view: View) -> _Rows:
         if view.masks and opened.masks is None:
             raise _no_masks(path)
         return _Rows(
-            [np.asarray(opened.images[row]) for row in chosen],
+            [_channels_last(opened, row) for row in chosen],
             labels,
             [outlines(opened, row) if view.outline else () for row in chosen],
             [np.asarray(opened.masks[row]) for row in chosen] if view.masks else None,
         )
+
+
+def _channels_last(opened: Output, row: int) -> Any:
+    pixels = np.asarray(opened.images[row])
+    return np.moveaxis(pixels, 0, -1) if opened.layout == "NCHW" else pixels
 
 
 def _of_source(

@@ -43,22 +43,24 @@ class Output:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._stored = _stored(self.path)
-        self._targets = _targets(self.attributes)
+        self._attributes = dict(sorted(self._stored.facts.attributes.items()))
+        self._targets = _targets(self._attributes)
         self._arrays: dict[str, Any] = {}
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The names of all fields: images, masks when there are some, the labels of each target
         (or their classes, when they are sparse), src, weight and the plan's columns."""
-        first = ["images", "masks"]
-        first += [_of(name, one) for one in self._targets for name in ("labels", "classes")]
+        of_targets = ("labels", "classes", "label")
+        first = [_of(name, target) for name in of_targets for target in self._targets]
+        order = ["images", "masks", *first, "src", "weight", "area_weight"]
         names = [one.name for one in self._stored.facts.fields]
-        return tuple(sorted(names, key=lambda name: (*(name != one for one in first),)))
+        return tuple(sorted(names, key=lambda name: (*(name != one for one in order), name)))
 
     @property
     def attributes(self) -> Mapping[str, Any]:
         """What describes the whole: versions, the recipe's JSON, the source's fingerprint."""
-        return self._stored.facts.attributes
+        return self._attributes
 
     @property
     def recipe(self) -> Recipe:

@@ -23,6 +23,7 @@ from augtool.errors import SourceError
 from augtool.job import Job
 from augtool.output import is_output
 from augtool.recipe import Reading, Recipe, step
+from augtool.sampling import Sampling
 
 ROWS = 150
 FORMS: dict[str, dict[str, Any]] = {
@@ -51,7 +52,8 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Made:
     with h5py.File(folder / "in.h5", "w") as file:
         file["images"] = random.integers(0, 256, (ROWS, 9, 14, 3), dtype=np.uint8)
         file["labels"] = np.arange(ROWS) % 7
-    recipe = Recipe((step("cutmix"),), copies=2, block_rows=64)
+        file["names"] = [f"é{row}" for row in range(ROWS)]
+    recipe = Recipe((step("cutmix"),), copies=2, block_rows=64, sampling=Sampling(carry=("names",)))
     job = Job(str(folder / "in.h5"), "", recipe, workers=0)
 
     def one(name: str, **given: Any) -> augtool.Output:

@@ -104,6 +104,8 @@ def _stored(one: Field, encode: str) -> tuple[str, Callable[[bytes], Any]]:
     if one.name in ("labels", "masks") or one.name.startswith("labels_"):
         suffix = "soft.npy" if one.name == "labels" else f"{one.name}.npy"
         return suffix, lambda data: npy_values(data, one.shape, dtype)
+    if dtype.kind == "S":  # text, stored as UTF-8
+        return "json", lambda data: np.char.encode(json.loads(data)[one.name], "utf-8")
     return "json", lambda data: json.loads(data)[one.name]
 
 

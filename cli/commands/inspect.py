@@ -81,7 +81,9 @@ def command(
 
 
 def _check_output(path: str, purpose: str) -> None:
-    if Path(path).is_dir() or path.startswith("sample:"):
+    from augtool.output import is_output
+
+    if path.startswith("sample:") or (Path(path).is_dir() and not is_output(path)):
         raise UsageError(f"{path}: is an input; {purpose}")
 
 
