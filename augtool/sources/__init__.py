@@ -41,10 +41,10 @@ def open_source(
     from augtool.sources._several import several
 
     parts = []
-    for number, (one, (_, opener)) in enumerate(zip(specs, formats, strict=True)):
+    for number, one in enumerate(specs):  # here `zip` is the module of that name, once it is loaded
         place = scratch / f"part-{number}"
         place.mkdir()
-        parts.append(opener.open(one, reading, place))
+        parts.append(formats[number][1].open(one, reading, place))
     return several(specs, parts, scratch)
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import augtool
+from augtool import _modules
 from augtool.errors import BrokenInput, SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources import open_source
@@ -71,6 +72,13 @@ def test_rows_follow_one_another_in_the_order_given(tmp_path: Path) -> None:
     assert source.column("labels").tolist() == target.values.tolist()
     assert source.name(4).endswith("10.h5: row 0")
     assert values(pickle.loads(pickle.dumps(source))) == expected
+
+
+def test_formats_that_are_loaded_do_not_hide_what_the_package_uses(tmp_path: Path) -> None:
+    for name in _modules.names("sources"):
+        _modules.load("sources", name)
+    parts = [h5(tmp_path / f"{low}.h5", low, 4) for low in (0, 9)]
+    assert values(opened(parts, tmp_path)) == [0, 1, 2, 3, 9, 10, 11, 12]
 
 
 def test_folders_and_files_of_different_kinds_go_together(tmp_path: Path) -> None:
