@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks._contract import Contestant, Setting
+from benchmarks._contract import Contestant, Kind, Setting
 
 PROCESSES = 2
 
@@ -44,6 +44,20 @@ def torchvision_folder(source: Path, setting: Setting) -> Contestant:
     """torchvision on the batches of a DataLoader over an image folder."""
     command = _rival("torchvision_folder", source, setting.output, PROCESSES)
     name = f"torchvision v2.CutMix, DataLoader({PROCESSES} workers)"
+    return Contestant(name, "peer", command, setting.why_not("torchvision"))
+
+
+def read_rows(
+    name: str, output: Path, workers: int, absent: str | None = None, kind: Kind = "augtool"
+) -> Contestant:
+    """A trainer's loop over an output; 0 workers is NumPy in one process."""
+    return Contestant(name, kind, _rival("read_rows", output, workers), absent)
+
+
+def mix_online(folder: Path, setting: Setting) -> Contestant:
+    """A trainer's loop that decodes and mixes an image folder itself."""
+    name = f"torchvision v2.CutMix, DataLoader({PROCESSES} workers)"
+    command = _rival("mix_online", folder, PROCESSES)
     return Contestant(name, "peer", command, setting.why_not("torchvision"))
 
 

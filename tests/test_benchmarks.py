@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+import augtool
+from benchmarks.rivals import read_rows
 
 TOP_LEVEL = Path(__file__).resolve().parent.parent
 
@@ -20,6 +24,16 @@ def measured(*options: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+@pytest.mark.parametrize(("name", "format"), [("m.h5", None), ("arrays", "npy")])
+def test_a_trainers_loop_sees_every_label(tmp_path: Path, name: str, format: str | None) -> None:
+    recipe = augtool.Recipe((augtool.step("cutmix"),))
+    output = str(tmp_path / name)
+    augtool.run(augtool.Job("sample:?n=150&size=8", output, recipe, format=format, workers=0))
+    told = CliRunner().invoke(read_rows.main, [output, "0"], catch_exceptions=False)
+    first_pixels = 255 * 2  # at most, of two batches
+    assert 150 <= json.loads(told.stdout)["seen"] <= 150 + first_pixels
 
 
 @pytest.mark.parametrize("row", ["arrays-32", "folder-32"])
