@@ -165,8 +165,8 @@ def _heed_no_more() -> None:
     """What is left is to end, with a code that is known: a signal now would be a traceback."""
     for name in _SIGNALS:
         number = getattr(signal, name, None)
-        if number is not None:
-            signal.signal(number, signal.SIG_IGN)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)  # what is ignored is inherited
 
 
 def _code_of(given: list[str]) -> int:
