@@ -39,6 +39,10 @@ def _arrays(output: Path) -> Iterator[tuple[Any, Any]]:
 
         mixed = augtool.open(output)
         images, labels = mixed.images, mixed.labels
+    return _shuffled(images, labels)
+
+
+def _shuffled(images: Any, labels: Any) -> Iterator[tuple[Any, Any]]:
     order = np.random.default_rng(0).permutation(len(images))
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
