@@ -11,7 +11,17 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from augtool.errors import UsageError
 
@@ -96,8 +106,11 @@ def check(params: ParamsLike) -> None:
         value = getattr(params, field.name)
         if value is None and field.default is None:
             continue
-        fault = bounds_of(field).fault(value)
+        hint, bounds = hints[field.name], bounds_of(field)
         numbers = value if isinstance(value, tuple) else (value,)
+        if not bounds.choices and not bounds.admits and not _fits_loosely(value, hint):
+            raise UsageError(f"{field.name} {shown(value)!r}: must be {_words_of(hint)}")
+        fault = bounds.fault(value)
         if is_whole(hints[field.name]) and any(type(one) is not int for one in numbers):
             fault = "must be whole numbers" if len(numbers) > 1 else "must be a whole number"
         if fault:
@@ -144,11 +157,36 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
+def _fits_loosely(value: Any, hint: Any) -> bool:
+    """As `_fits`, where a fraction passes as a whole number: `check` has its own words for it."""
+    numbers = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(one, bool | str) for one in numbers):
+        return _fits(value, hint)
+    as_floats = tuple(float(one) if isinstance(one, int) else one for one in numbers)
+    loose = as_floats if isinstance(value, tuple) else as_floats[0]
+    return _fits(loose, _as_floats(hint))
+
+
+def _as_floats(hint: Any) -> Any:
+    """A type with float in the place of int."""
+    if hint is int:
+        return float
+    parts = tuple(_as_floats(part) for part in get_args(hint))
+    if get_origin(hint) is tuple:
+        return tuple.__class_getitem__(parts)
+    return Union[parts] if parts else hint  # noqa: UP007
+
+
 def _words_of(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     parts = [part for part in get_args(hint) if part is not type(None)]
+    if get_origin(hint) is tuple and parts[-1] in (int, float):
+        kind = "whole numbers" if parts[-1] is int else "numbers"
+        return f"a list of {len(parts)} {kind}"
+    if get_origin(hint) is tuple and parts[-1] is Ellipsis:
+        return "a list"
     if len(parts) == 1 and get_origin(hint) is not tuple:
         return _words_of(parts[0])
     return names.get(hint, "a list")

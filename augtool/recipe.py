@@ -279,7 +279,9 @@ def _option(values: dict[str, Any]) -> tuple[float, Step | None]:
     weight = values.pop("weight", None)
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise UsageError(f"one_of: {values.get('method', 'a step')} needs a weight, a number")
-    if values == {"method": NONE}:
+    if values.get("method") == NONE:
+        if len(values) > 1:
+            raise UsageError("one_of: method 'none' leaves a row as it is and takes only a weight")
         return float(weight), None
     return float(weight), _plain_step(values)
 

@@ -196,6 +196,10 @@ def with_holdout(job: Job) -> list[Job]:
     """A job, and that of the validation output, if any: unmixed rows have labels as they are."""
     if job.recipe.sampling.holdout is None:
         return [job]
+    if job.holdout_output is None and job.output == sinks.STDOUT:
+        raise UsageError(
+            "holdout: a stream has no place for what is held out; name one with --holdout-out FILE"
+        )
     if job.holdout_output is None and _vanishes(job):
         return [job]
     output = Path(job.output)

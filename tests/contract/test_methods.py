@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 
 from augtool import methods
 from augtool.apply import Members, apply, prepared
+from augtool.block import Block
 from augtool.errors import SourceError, UsageError
 from augtool.methods._contract import ChannelStatistics
-from augtool.params import bounds_of, is_whole
-from augtool.block import Block
 from augtool.owners import looked
+from augtool.params import bounds_of, is_whole
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe, Step, step
 

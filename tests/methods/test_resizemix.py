@@ -105,7 +105,9 @@ def test_the_nearest_pixel_is_the_one_under_the_centre(shape: tuple[int, ...], d
     pixels = images(shape, dtype, 20)
     plan = make_plan(Recipe((step("resizemix", shrink="nearest"),)), 20, shape, 1)
     block, mixed = plan.draw(0, 0), np.empty_like(pixels)
-    resizemix.apply(plan.recipe.steps[0].params, pixels, block.src, block.columns_of("resizemix"), mixed)
+    resizemix.apply(
+        plan.recipe.steps[0].params, pixels, block.src, block.columns_of("resizemix"), mixed
+    )
     for row, (base, partner) in enumerate(block.src):
         y0, x0, y1, x1 = block.columns["resizemix_box"][row]
         expected = pixels[base].copy()

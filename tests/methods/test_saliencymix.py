@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from augtool.apply import Members, apply
+from augtool.block import Block
 from augtool.errors import UsageError
 from augtool.kernels.saliency import peaks
-from augtool.block import Block
 from augtool.owners import looked
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe, step
