@@ -49,6 +49,11 @@ class Members:
         return State(self.pixels, block.members[block.base] if self.by_row else block.base)
 
 
+def as_pixels(option: Option) -> Any:
+    """A step's own parameters."""
+    return option.step.params
+
+
 @dataclass(frozen=True)
 class Ready:
     """A block that was looked at, so that its columns are known, and its rows as they are before
@@ -56,7 +61,7 @@ class Ready:
 
     block: Block
     state: State
-    treat: Treat = lambda option: option.step.params
+    treat: Treat = as_pixels
 
     def __len__(self) -> int:
         return len(self.block)
@@ -96,10 +101,7 @@ def look(block: Block, members: Members) -> Ready:
 
 def look_again(block: Block, members: Members) -> Ready:
     """As `look`, for a block that has its measured columns."""
-    state = members.state(block)
-    for layer in layers_of(block.links)[:-1]:
-        state = made_of(layer, block, feed_of(state, block), as_pixels, members.pixels)
-    return Ready(weighed(block, members.pixels.shape[1:]), state)
+    return Ready(weighed(block, members.pixels.shape[1:]), before_last(block, members, as_pixels))
 
 
 def look_at_maps(block: Block, maps: Members, fill: int) -> Ready:
@@ -109,10 +111,15 @@ def look_at_maps(block: Block, maps: Members, fill: int) -> Ready:
     def treat(option: Option) -> Any:
         return option.on_maps(fill)
 
-    state = maps.state(block)
+    return Ready(block, before_last(block, maps, treat), treat)
+
+
+def before_last(block: Block, members: Members, treat: Treat) -> State:
+    """The rows of a block's table, or maps of them, before the last layer."""
+    state = members.state(block)
     for layer in layers_of(block.links)[:-1]:
-        state = made_of(layer, block, feed_of(state, block), treat, maps.pixels)
-    return Ready(block, state, treat)
+        state = made_of(layer, block, feed_of(state, block), treat, members.pixels)
+    return state
 
 
 def apply(ready: Ready, out: Pixels) -> None:
@@ -157,11 +164,6 @@ def sources_of(state: State, block: Block, option: Option | None, rows: Ints) ->
     if option is None or option.slots == 1:
         return own
     return np.concatenate([own, state.index[block.partners[option.name][rows]]], axis=1)
-
-
-def as_pixels(option: Option) -> Any:
-    """A step's own parameters."""
-    return option.step.params
 
 
 def _make(

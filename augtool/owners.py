@@ -21,6 +21,7 @@ from augtool.apply import (
     Members,
     Ready,
     State,
+    before_last,
     feed_of,
     look,
     made_of,
@@ -184,8 +185,7 @@ def _of_objects(block: Block, walk: _Walk, objects: Members, area: Floats) -> Fl
     without any takes its area."""
     state = objects.state(block)
     whole = _mass(state.pixels[state.index])  # (t,)
-    for layer in layers_of(block.links)[:-1]:
-        state = made_of(layer, block, feed_of(state, block), seen, objects.pixels)
+    state = before_last(block, objects, seen)
     visible = [_visible(block, state, rows, owners, walk.width) for rows, owners in walk.parts()]
     slots = block.slots
     of_member = np.zeros(len(block.members))

@@ -17,7 +17,6 @@ from typing import (
     Literal,
     Protocol,
     TypeVar,
-    Union,
     get_args,
     get_origin,
     get_type_hints,
@@ -108,7 +107,7 @@ def check(params: ParamsLike) -> None:
             continue
         hint, bounds = hints[field.name], bounds_of(field)
         numbers = value if isinstance(value, tuple) else (value,)
-        if not bounds.choices and not bounds.admits and not _fits_loosely(value, hint):
+        if not bounds.choices and not bounds.admits and not _fits(value, hint, fractions=True):
             raise UsageError(f"{field.name} {shown(value)!r}: must be {_words_of(hint)}")
         fault = bounds.fault(value)
         if is_whole(hints[field.name]) and any(type(one) is not int for one in numbers):
@@ -139,8 +138,9 @@ def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyPar
         raise UsageError(f"{where}: {error}") from None
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a type, where whole numbers pass as floats and no bool as a number."""
+def _fits(value: Any, hint: Any, *, fractions: bool = False) -> bool:
+    """Whether a value is of a type, where whole numbers pass as floats and no bool as a number.
+    With ``fractions`` they pass as whole numbers, for which `check` has its own words."""
     parts = get_args(hint)
     if get_origin(hint) is Literal:
         return value in parts
@@ -149,32 +149,15 @@ def _fits(value: Any, hint: Any) -> bool:
             return False
         every = len(parts) == 2 and parts[1] is Ellipsis
         wanted = parts[:1] * len(value) if every else parts
-        return len(value) == len(wanted) and all(map(_fits, value, wanted))
+        return len(value) == len(wanted) and all(
+            _fits(one, part, fractions=fractions) for one, part in zip(value, wanted, strict=True)
+        )
     if parts:
-        return any(_fits(value, part) for part in parts)
+        return any(_fits(value, part, fractions=fractions) for part in parts)
     if hint in (int, float):
-        return isinstance(value, (int, hint)) and not isinstance(value, bool)
+        kinds = (int, float) if fractions else (int, hint)
+        return isinstance(value, kinds) and not isinstance(value, bool)
     return isinstance(value, hint)
-
-
-def _fits_loosely(value: Any, hint: Any) -> bool:
-    """As `_fits`, where a fraction passes as a whole number: `check` has its own words for it."""
-    numbers = value if isinstance(value, tuple) else (value,)
-    if any(isinstance(one, bool | str) for one in numbers):
-        return _fits(value, hint)
-    as_floats = tuple(float(one) if isinstance(one, int) else one for one in numbers)
-    loose = as_floats if isinstance(value, tuple) else as_floats[0]
-    return _fits(loose, _as_floats(hint))
-
-
-def _as_floats(hint: Any) -> Any:
-    """A type with float in the place of int."""
-    if hint is int:
-        return float
-    parts = tuple(_as_floats(part) for part in get_args(hint))
-    if get_origin(hint) is tuple:
-        return tuple.__class_getitem__(parts)
-    return Union[parts] if parts else hint  # noqa: UP007
 
 
 def _words_of(hint: Any) -> str:
