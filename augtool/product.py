@@ -234,7 +234,6 @@ def _reports(
 ) -> Iterator[Report]:
     """What the tasks report, in plan order, with a bounded number of them in flight."""
     return rescue.in_order(
-        engine,
         lambda task: engine.submit(worker.render, context, task),
         tasks,
         _IN_FLIGHT * workers or 1,  # in this process a task is done when it is submitted

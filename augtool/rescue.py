@@ -1,16 +1,17 @@
 """Results of tasks in order, also when worker processes die.
 
-What was under way when a worker died is done again, each task alone in a fresh process. A task that
+What a worker had to do when it died is done again, each task alone in a fresh process. A task that
 ends that one too is narrowed down to the one input that does it.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 from augtool import worker
 from augtool.block import Ints
@@ -24,78 +25,34 @@ R = TypeVar("R")
 Broken = tuple[int, str, str]
 
 
-@runtime_checkable
-class Renewable(Protocol):
-    """An executor that goes on after a worker has died."""
-
-    def renew(self) -> None: ...
-
-
 def in_order(
-    engine: Executor,
-    submit: Callable[[T], Future[R]],
-    tasks: Iterable[T],
-    ahead: int,
-    alone: Callable[[T], R],
+    submit: Callable[[T], Future[R]], tasks: Iterable[T], ahead: int, alone: Callable[[T], R]
 ) -> Iterator[R]:
-    """What the tasks give, in their order, with at most ``ahead`` of them under way.
-
-    When a worker dies, those under way are done again by ``alone``, one after another.
-    """
+    """What the tasks give, in their order, with at most ``ahead`` of them under way. What a worker
+    that died had to do is done again by ``alone``."""
     todo = iter(tasks)
     waiting: deque[tuple[T, Future[R] | None]] = deque()
     while True:
-        _fill(waiting, todo, submit, ahead)
+        waiting.extend(
+            (task, _submitted(submit, task))
+            for task in itertools.islice(todo, ahead - len(waiting))
+        )
         if not waiting:
             return
         task, future = waiting.popleft()
         try:
-            result = _of(future)
+            result = alone(task) if future is None else future.result()
         except BrokenExecutor:
-            if not isinstance(engine, Renewable):
-                raise
-            engine.renew()
-            under_way = [(task, future), *waiting]
-            waiting.clear()
-            yield from (_again(*one, alone) for one in under_way)
-        else:
-            yield result
+            result = alone(task)
+        yield result
 
 
-def _fill(
-    waiting: deque[tuple[T, Future[R] | None]],
-    todo: Iterator[T],
-    submit: Callable[[T], Future[R]],
-    ahead: int,
-) -> None:
-    """Submit tasks until so many are under way; None stands for one that no worker took."""
-    while len(waiting) < ahead:
-        try:
-            task = next(todo)
-        except StopIteration:
-            return
-        try:
-            waiting.append((task, submit(task)))
-        except BrokenExecutor:
-            waiting.append((task, None))
-            return
-
-
-def _of(future: Future[R] | None) -> R:
-    if future is None:
-        raise BrokenExecutor("no worker took it")
-    return future.result()
-
-
-def _again(task: T, future: Future[R] | None, alone: Callable[[T], R]) -> R:
-    """What a task gave before a worker died, or gives now."""
-    if future is not None and future.done() and not future.cancelled():
-        error = future.exception()
-        if error is None:
-            return future.result()
-        if not isinstance(error, BrokenExecutor):
-            raise error
-    return alone(task)
+def _submitted(submit: Callable[[T], Future[R]], task: T) -> Future[R] | None:
+    """None when no worker takes it."""
+    try:
+        return submit(task)
+    except BrokenExecutor:
+        return None
 
 
 def rendered(context: Path, task: Task, source: Source) -> Report:
@@ -157,6 +114,6 @@ def _survives(context: Path, rows: Ints) -> bool:
 
 def _died(death: ChildDied, doing: str) -> WorkerDied:
     return WorkerDied(
-        f"a worker process {death} while {doing}, and again alone; "
+        f"a worker process {death}, while {doing}, and again alone; "
         "try again with fewer --workers or with more memory"
     )

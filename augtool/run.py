@@ -336,7 +336,6 @@ def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped,
         (start, min(start + _SCAN_ROWS, source.n)) for start in range(0, source.n, _SCAN_ROWS)
     ]
     found = rescue.in_order(
-        engine,
         lambda rows: engine.submit(worker.unreadable, path, *rows),
         ranges,
         len(ranges),

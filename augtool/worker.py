@@ -177,10 +177,6 @@ def _split(plan: Plan, piece: Piece, borders: Sequence[int]) -> Iterator[Piece]:
             return
 
 
-def ready() -> None:
-    """A task that does nothing: it makes an engine start its workers."""
-
-
 def forget() -> None:
     """Let go of the last run's source: this process may go on for long."""
     _context.cache_clear()

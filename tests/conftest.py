@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from augtool import kernels, worker
+from augtool import kernels
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.job import Job
@@ -56,7 +57,7 @@ def fork_server() -> None:
     """Start the fork server with the kernels in it, as the command line does."""
     warm_up(("paste",))
     with open_engine(1) as engine:
-        engine.submit(worker.ready).result()
+        engine.submit(os.getpid).result()
 
 
 @pytest.fixture

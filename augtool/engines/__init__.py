@@ -21,12 +21,8 @@ def open_engine(workers: int, locks: Sequence[Path] = ()) -> Iterator[Executor]:
     if workers == INLINE:
         yield InlineExecutor()
         return
-    from augtool import worker  # not above: it takes long, and the server is started before
-
     engine = ProcessExecutor(workers, locks)
     try:
-        for _ in range(workers):  # a pool starts no process for a task while another waits
-            engine.submit(worker.ready)
         yield engine
     except BrokenProcessPool as error:
         engine.stop()

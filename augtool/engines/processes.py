@@ -7,11 +7,17 @@ the parent handles, and end when the parent does.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +25,206 @@ from augtool import kernels
 from augtool.isolate import bare_main, end_with_parent, process_context, start_server
 from augtool.locks import hold
 
+_AHEAD = 2  # calls that a worker has, with the one that it works on
+_PATIENCE = 1.0  # seconds for which a fork server that is starting may hold up the end
+
 _warmed: set[str] = set()  # kernels that workers have or find in the cache
 _begun_for: list[str] = []  # the method whose kernels the server has, until they are known
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What was submitted."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    future: Future[Any]
+
+
+@dataclass
+class _Worker:
+    """A process, what joins us, and the calls that it has and has not answered."""
+
+    process: Any
+    connection: Connection
+    ready: bool = False
+    calls: deque[_Call] = field(default_factory=deque)
+
+
 class ProcessExecutor(Executor):
-    """A pool of up to ``workers`` processes, each of which holds the ``locks`` of its run's
-    books."""
+    """A pool of ``workers`` processes, each of which holds the ``locks`` of its run's books.
+
+    Each has a pipe of its own, so that one which dies, even while it answers, holds up nobody: its
+    calls end in `BrokenProcessPool`, and another takes its place. (Workers of the standard
+    library's pool share one, in which half an answer blocks all.)
+    """
 
     def __init__(self, workers: int, locks: Sequence[Path] = ()) -> None:
-        self._workers, self._locks = workers, tuple(locks)
-        self._pool = self._opened()
-
-    def _opened(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._workers,
-            mp_context=process_context(),
-            initializer=_begin,
-            initargs=(self._locks,),
-        )
+        self._size, self._locks = workers, tuple(locks)
+        self._guard = threading.Lock()
+        self._waiting: deque[_Call] = deque()
+        self._crew: list[_Worker] = []
+        self._closing = self._stopped = self._broken = False
+        self._wake, self._waker = Pipe(duplex=False)
+        self._manager = threading.Thread(target=self._manage, daemon=True)
+        self._manager.start()
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As in ``concurrent.futures``; also `BrokenProcessPool` when the fork server is gone."""
-        try:
-            with bare_main():
-                return self._pool.submit(function, *args, **kwargs)
-        except (EOFError, ConnectionError) as error:
-            raise BrokenProcessPool("the fork server ended") from error
+        """As in ``concurrent.futures``; `BrokenProcessPool` when workers do not even start."""
+        call = _Call(function, args, kwargs, Future())
+        with self._guard:
+            if self._closing or self._stopped:
+                raise RuntimeError("the workers have been told to end")
+            if self._broken:
+                raise BrokenProcessPool("worker processes do not start")
+            self._waiting.append(call)
+        self._waker.send_bytes(b"!")
+        return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As in ``concurrent.futures``."""
-        self._pool.shutdown(wait, cancel_futures=cancel_futures)
-
-    def renew(self) -> None:
-        """Go on with fresh workers after one has died: what was submitted is forgotten."""
-        self.stop()
-        self._pool = self._opened()
+        with self._guard:
+            self._closing = True
+            if cancel_futures:
+                for call in self._waiting:
+                    call.future.cancel()
+        self._poke()
+        if wait:
+            self._manager.join()
 
     def stop(self) -> None:
         """End the workers without waiting for their tasks."""
-        processes = list((getattr(self._pool, "_processes", None) or {}).values())
-        self.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
+        with self._guard:
+            self._stopped = True
+            crew = tuple(self._crew)
+        for one in crew:
+            one.process.kill()
+        self._poke()
+        self._manager.join(_PATIENCE)
+
+    def _poke(self) -> None:
+        with contextlib.suppress(OSError):  # it has ended
+            self._waker.send_bytes(b"!")
+
+    def _manage(self) -> None:
+        """The life of the pool, in a thread of its own."""
+        try:
+            while len(self._crew) < self._size and not self._stopped:
+                self._hire()
+            while not self._stopped and not (self._closing and self._idle()):
+                self._hand_out()
+                self._listen()
+        except (OSError, EOFError):  # the fork server is gone, or no process can be had
+            self._broken = True
+        finally:
+            self._dismiss()
+
+    def _idle(self) -> bool:
+        return not self._waiting and not any(one.calls for one in self._crew)
+
+    def _hire(self) -> None:
+        ours, its = Pipe()
+        process = process_context().Process(target=_serve, args=(its, self._locks), daemon=True)
+        with its, bare_main():
+            process.start()
+        with self._guard:
+            self._crew.append(_Worker(process, ours))
+            if self._stopped:
+                process.kill()
+
+    def _hand_out(self) -> None:
+        """Give each worker a call, and one more to go on with at once."""
+        for depth in range(1, _AHEAD + 1):
+            for one in self._crew:
+                while self._waiting and one.ready and len(one.calls) < depth:
+                    self._give(one, self._waiting.popleft())
+
+    def _give(self, one: _Worker, call: _Call) -> None:
+        if not call.future.set_running_or_notify_cancel():
+            return
+        try:
+            one.connection.send((call.function, call.args, call.kwargs))
+        except (OSError, EOFError):  # it has died: its end of the pipe will say so
+            one.calls.append(call)
+        except Exception as error:  # cannot be pickled
+            call.future.set_exception(error)
+        else:
+            one.calls.append(call)
+
+    def _listen(self) -> None:
+        """Wait for answers, for the end of a worker, or for something new to do."""
+        said = wait([self._wake, *(one.connection for one in self._crew)])
+        if self._wake in said:
+            self._wake.recv_bytes()
+        for one in [one for one in self._crew if one.connection in said]:
+            try:
+                answer = one.connection.recv()
+            except (EOFError, OSError):
+                self._lose(one)
+            else:
+                self._take(one, answer)
+
+    def _take(self, one: _Worker, answer: tuple[bool, Any] | None) -> None:
+        if answer is None:
+            one.ready = True
+            return
+        succeeded, value = answer
+        future = one.calls.popleft().future
+        if succeeded:
+            future.set_result(value)
+        else:
+            future.set_exception(value)
+
+    def _lose(self, one: _Worker) -> None:
+        """A worker has died: another comes, unless it died before it could do anything."""
+        self._crew.remove(one)
+        one.process.join()
+        one.connection.close()
+        for call in one.calls:
+            call.future.set_exception(BrokenProcessPool("the worker that had it died"))
+        if self._stopped:
+            return
+        if one.ready:
+            self._hire()
+        elif not self._crew:
+            raise EOFError("no worker is left")
+
+    def _dismiss(self) -> None:
+        """End what is left; nobody waits for an answer that never comes."""
+        for one in self._crew:
+            if self._stopped or self._broken:
+                one.process.kill()
+            with contextlib.suppress(OSError):
+                one.connection.send(None)
+        for one in self._crew:
+            one.process.join()
+            one.connection.close()
+        with self._guard:
+            self._broken = True
+            left = [*self._waiting, *(call for one in self._crew for call in one.calls)]
+            self._waiting.clear()
+        for call in left:
+            if not call.future.done():
+                with contextlib.suppress(InvalidStateError):
+                    call.future.set_exception(BrokenProcessPool("the workers have ended"))
+
+
+def _serve(connection: Connection, locks: tuple[Path, ...]) -> None:
+    """A worker's whole life: say that it is ready, and answer calls."""
+    _begin(locks)
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        connection.send(None)
+        while (call := connection.recv()) is not None:
+            function, args, kwargs = call
+            answer: tuple[bool, Any]
+            try:
+                answer = (True, function(*args, **kwargs))
+            except Exception as error:
+                error.add_note(f"In the worker process:\n{traceback.format_exc()}")
+                answer = (False, error)
+            connection.send(answer)
+            del call, answer
 
 
 def start_early(method: str) -> None:

@@ -130,7 +130,8 @@ def test_a_second_run_of_one_output_is_refused(start: Start, tmp_path: Path) -> 
     )
     first.terminate()
     assert ended(first)[0] == 143
-    assert not list(tmp_path.iterdir())
+    left = [path.name for path in tmp_path.iterdir()]
+    assert left in ([], [".m.h5.augtool"])  # the second when a task was finished meanwhile
 
 
 def _of_session(leader: int) -> list[Path]:

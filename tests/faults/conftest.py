@@ -1,0 +1,41 @@
+"""Real faults, by real processes: ``python -m pytest -m faults tests/faults``.
+
+``--runs N`` kills so many runs in all, ``--fault-seed S`` draws the same faults again.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many faults, and which."""
+    parser.addoption("--runs", type=int, default=70, help="kills of running jobs, in all")
+    parser.addoption("--fault-seed", type=int, default=None, help="what the faults are drawn by")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run that does not ask for them neither takes the time nor reports them as skipped."""
+    del collection_path
+    return None if config.getoption("markexpr") == "faults" else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here are of this group."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("faults")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """What to give to draw the same faults again."""
+    seed = config.getoption("--fault-seed")
+    if seed is None:
+        seed = random.SystemRandom().randrange(1 << 32)
+        config.option.fault_seed = seed
+    return f"faults are drawn by --fault-seed {seed}"
