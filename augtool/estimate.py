@@ -69,7 +69,13 @@ def estimate(job: Job) -> Estimate:
     vanishes = sinks.leaves_nothing(job.output, job.format)
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         source = open_for(
-            job.recipe, job.inputs, Path(scratch), job.masks, job.labels, job.in_format
+            job.recipe,
+            job.inputs,
+            Path(scratch),
+            job.masks,
+            job.labels,
+            job.in_format,
+            job.listing if job.listing and Path(job.listing).exists() else None,
         )
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)

@@ -30,6 +30,8 @@ class Job:
     labels
         A file with the labels of images that lie in no class folders: CSV, JSON lines, Parquet,
         npy.
+    listing
+        A file that keeps the listing of the input for other runs; made when it is missing.
     in_format
         The format of the input, ``tar``, ``folder``, …; None looks at its content.
     copy
@@ -73,6 +75,7 @@ class Job:
     more_inputs: tuple[str, ...] = ()
     masks: str | None = None
     labels: str | None = None
+    listing: str | None = None
     in_format: str | None = None
     format: str | None = None
     shards: int | None = None

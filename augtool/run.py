@@ -116,7 +116,13 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
     """Do a job, and that of its validation output if there are two, in their books."""
     job = jobs[0]
     source = open_for(
-        job.recipe, job.inputs, books[0].scratch, job.masks, job.labels, job.in_format
+        job.recipe,
+        job.inputs,
+        books[0].scratch,
+        job.masks,
+        job.labels,
+        job.in_format,
+        job.listing,
     )
     workers = workers_of(job, source)
     if workers == INLINE:
@@ -238,15 +244,17 @@ def open_for(
     masks: str | None = None,
     labels_in: str | None = None,
     kind: str | None = None,
+    listing: str | None = None,
 ) -> Source:
     """The source at ``spec``, with rows of one shape and targets and masks that the recipe can mix.
 
     ``masks`` is a folder of label images, ``labels_in`` a file of labels, ``kind`` the
-    name of the input's format. Raises `UsageError` when
+    name of the input's format, ``listing`` a file that keeps its listing. Raises `UsageError` when
     images of several sizes need ``--size``, or when a step, smoothing or a weight has no meaning
     for what the source holds.
     """
-    source = open_source(spec, recipe.reading, scratch, labels_in, kind)
+    kept = None if listing is None else Path(listing)
+    source = open_source(spec, recipe.reading, scratch, labels_in, kind, kept)
     if source.shape is None:
         raise cast(Varying, source).sizes_error()
     if masks is not None:

@@ -367,6 +367,12 @@ RUN = together(
         help="--out -: so many runs share the rows of each copy.",
     ),
     click.option(
+        "--listing",
+        metavar="FILE",
+        callback=_not_empty,
+        help="Keep what is in --in here, so that other runs need not look; made when missing.",
+    ),
+    click.option(
         "--preview",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE.png",
@@ -444,6 +450,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         output=given["output"],
         masks=masks_from(given),
         labels=given["labels"],
+        listing=given["listing"],
         in_format=given["in_format"],
         recipe=recipe_from(given, recipe),
         workers=given["workers"],

@@ -14,7 +14,7 @@ import re
 import stat
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +122,7 @@ class Files:
     names: list[bytes] = field(default_factory=list)
     sizes: array[int] = field(default_factory=lambda: array("q"))
     times: array[int] = field(default_factory=lambda: array("q"))
+    folders: list[tuple[bytes, int]] = field(default_factory=list)  # name, and time before a look
 
     def add(self, name: bytes, status: os.stat_result) -> None:
         self.names.append(name)
@@ -140,6 +141,10 @@ class Level:
     folders: tuple[bytes, ...]
     images: int
     left_out: Counter[str]
+
+
+Walk = Callable[[bytes, bytes, Counter[str]], Files]
+"""`walked`, or what knows its results already."""
 
 
 def shown(name: bytes) -> str:
@@ -184,9 +189,9 @@ def classes_of(spec: str, level: Level, reading: Reading) -> Classes:
 
 
 def write_listing(
-    root: bytes, folders: Iterable[bytes], scratch: Path
+    root: bytes, folders: Iterable[bytes], scratch: Path, walk: Walk
 ) -> tuple[Listing, Int64s, Counter[str]]:
-    """Find the files of the class folders and write them down in ``scratch``.
+    """Find the files of the class folders by ``walk`` and write them down in ``scratch``.
 
     Returns the listing, the number of images of each class (one folder, one class), and the
     left-out files by extension. Raises `SourceError` when a folder cannot be read.
@@ -195,7 +200,7 @@ def write_listing(
     names: list[bytes] = []
     parts: list[tuple[Int64s, Int64s, Int64s]] = []
     for folder in folders:
-        found = _found(root, folder, left_out)
+        found = walk(root, folder, left_out)
         order = found.order()
         lengths = np.array([len(found.names[at]) for at in order], np.int64)
         names.append(b"".join([found.names[at] for at in order]))
@@ -208,11 +213,11 @@ def write_listing(
     return Listing(scratch), counts, left_out
 
 
-def listed(root: bytes) -> tuple[Files, Counter[str]]:
+def listed(root: bytes, walk: Walk | None = None) -> tuple[Files, Counter[str]]:
     """All image files at any depth below ``root``, in no order, and the left-out files by
     extension."""
     left_out: Counter[str] = Counter()
-    return _found(root, b"", left_out), left_out
+    return (walk or walked)(root, b"", left_out), left_out
 
 
 def forget(left_out: Counter[str], root: bytes, file: bytes) -> None:
@@ -325,8 +330,9 @@ def _level(root: bytes) -> Level:
     return Level(tuple(sorted(folders, key=text)), len(images.names), left_out)
 
 
-def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
-    """The images at any depth below a class folder; a class folder that is missing has none."""
+def walked(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
+    """The images at any depth below a class folder, their names relative to ``root``; those left
+    out are counted. A class folder that is missing has none."""
     files = Files()
     top = root + b"/"
     waiting = [folder] if os.path.isdir(top + folder) else []  # noqa: PTH112 (paths of bytes)
@@ -334,6 +340,7 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
         inside = waiting.pop()
         before = inside + b"/" if inside else b""
         with opened(top + inside) as within:
+            files.folders.append((inside, _time(top + inside if within is None else within)))
             for entry in _entries(top + inside):
                 name = entry.name
                 lowered = name.lower()
@@ -344,6 +351,14 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
                 else:
                     _sort_in(entry, before + name, lowered, files, left_out, within)
     return files
+
+
+def _time(folder: bytes | int) -> int:
+    """When a folder was changed last; −1 where nobody says."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 (paths of bytes)
+    except OSError:
+        return -1
 
 
 def _sort_in(
