@@ -32,6 +32,9 @@ class Job:
         npy.
     listing
         A file that keeps the listing of the input for other runs; made when it is missing.
+    scratch
+        A folder to unpack compressed inputs in; None does so beside the output, or, without one, in
+        the system's folder for temporary things.
     in_format
         The format of the input, ``tar``, ``folder``, …; None looks at its content.
     copy
@@ -76,6 +79,7 @@ class Job:
     masks: str | None = None
     labels: str | None = None
     listing: str | None = None
+    scratch: str | None = None
     in_format: str | None = None
     format: str | None = None
     shards: int | None = None

@@ -38,6 +38,7 @@ from augtool.orders import check_options, rows_of
 from augtool.plan import Plan, make_plan
 from augtool.product import Made, Product, laid_out, make
 from augtool.recipe import Recipe
+from augtool.scratch import scratch_in
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
 from augtool.sources._specs import expanded
@@ -106,19 +107,24 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         check_output(one)
     if job.workers != INLINE:
         warm_up(_kernels_of(job.recipe))
-    with _open(job) as first, _open(*jobs[1:]) as second:
+    with (
+        _open(job) as first,
+        _open(*jobs[1:]) as second,
+        scratch_in(job.scratch, first.scratch) as scratch,
+    ):
         for one in jobs:
             check_output(one)  # again: a run that ended meanwhile has made it
-        return _run(jobs, [first, second][: len(jobs)], listener or (lambda _progress: None))
+        books = [first, second][: len(jobs)]
+        return _run(jobs, books, scratch, listener or (lambda _progress: None))
 
 
-def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
+def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> Summary:
     """Do a job, and that of its validation output if there are two, in their books."""
     job = jobs[0]
     source = open_for(
         job.recipe,
         job.inputs,
-        books[0].scratch,
+        scratch,
         job.masks,
         job.labels,
         job.in_format,

@@ -373,6 +373,12 @@ RUN = together(
         help="Keep what is in --in here, so that other runs need not look; made when missing.",
     ),
     click.option(
+        "--scratch",
+        metavar="DIR",
+        callback=_not_empty,
+        help="Unpack compressed inputs here while the run lasts.  [default: beside --out]",
+    ),
+    click.option(
         "--preview",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE.png",
@@ -451,6 +457,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         masks=masks_from(given),
         labels=given["labels"],
         listing=given["listing"],
+        scratch=given["scratch"],
         in_format=given["in_format"],
         recipe=recipe_from(given, recipe),
         workers=given["workers"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from augtool import _modules
-from augtool.errors import UsageError
+from augtool.errors import NO_ROOM, SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources._contract import NO_MASKS, Format, LabelledFormat, ListedFormat, Source
 from augtool.sources._listing_file import check_place
@@ -31,8 +31,26 @@ def open_source(
     format, which is then not looked for; ``listing`` a file that keeps for other runs what is in a
     folder or in archives, made when it is missing. Raises `UsageError` when there is nothing at
     ``spec``, no format knows it, or several are not alike, and `SourceError` when its content
-    cannot be used.
+    cannot be used, or ``scratch`` has no room for it.
     """
+    try:
+        return _opened(spec, reading, scratch, labels, kind, listing)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise SourceError(
+            f"{scratch}: {error.strerror}; make room, or name another place with --scratch DIR"
+        ) from error
+
+
+def _opened(
+    spec: str | Sequence[str],
+    reading: Reading,
+    scratch: Path,
+    labels: str | None,
+    kind: str | None,
+    listing: Path | None,
+) -> Source:
     specs = expanded((spec,) if isinstance(spec, str) else tuple(spec))
     if listing is not None:
         return _listed(specs, reading, scratch, labels, kind, listing)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from augtool.errors import SourceError
 from augtool.isolate import limited
+from augtool.sources import _staging, _telling
 from augtool.sources._extents import Extent
 from augtool.sources._hdf5_find import Ask
 
@@ -88,12 +88,8 @@ def memory_for_chunks(dataset: h5py.Dataset) -> int:
 
 def _reserve(ask: Ask, dataset: h5py.Dataset, extent: Extent) -> None:
     """Make the scratch file at its full size, so that a full disk shows now."""
-    free = shutil.disk_usage(ask.scratch).free
-    if extent.nbytes > free:
-        raise SourceError(
-            f"{ask.where(dataset)} takes {extent.nbytes:,} bytes unpacked, and {ask.scratch} has "
-            f"{free:,} free; make room there, or store the images uncompressed"
-        )
+    _telling.tell(ask.where(dataset), extent.nbytes, ask.scratch)
+    _staging.check_room(ask.scratch, ask.where(dataset), extent.nbytes)
     with extent.path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, extent.nbytes)

@@ -53,5 +53,6 @@ def check_room(folder: Path, where: str, nbytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if nbytes > free:
         raise SourceError(
-            f"{folder}: a copy of {where} needs {nbytes:,} bytes and {free:,} are free; make room"
+            f"{folder}: a copy of {where} needs {nbytes:,} bytes and {free:,} are free; make room, "
+            "or name another place with --scratch DIR"
         )

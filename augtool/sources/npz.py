@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
+from augtool.sources import _staging, _telling
 from augtool.sources._array_masks import MASK_KEY, check_masks, mask_extent
 from augtool.sources._arrays import (
     ARRAY_READING,
@@ -199,12 +199,8 @@ def _unpacked(
                 f"{spec}: {name} {shown_shape(header.shape)} should have {header.nbytes:,} bytes "
                 f"and has {info.file_size:,}; the file is damaged"
             )
-        free = shutil.disk_usage(path.parent).free
-        if header.nbytes > free:
-            raise SourceError(
-                f"{path.parent}: unpacking {name} needs {header.nbytes:,} bytes and {free:,} are "
-                "free; make room there"
-            )
+        _telling.tell(f"{spec}: {name}", header.nbytes, path.parent)
+        _staging.check_room(path.parent, f"{spec}: {name}", header.nbytes)
         with path.open("wb") as out:
             left = header.nbytes
             while left and (piece := member.read(min(left, _AT_ONCE))):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _array_rows, _beside, _listing, _pack, _staging
+from augtool.sources import _array_rows, _beside, _listing, _pack, _staging, _telling
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import EncodedSource, Store, probed
 from augtool.sources._listing import shown
@@ -137,6 +137,10 @@ def _plain(path: Path, copy: Path) -> Path:
     """The archive itself, or ``copy`` with its unpacked content."""
     with path.open("rb") as file:
         decompressed = _staging.opener(file.read(_BLOCK))
+    if decompressed is not None:
+        where, least = shown(str(path).encode("utf-8", "surrogateescape")), _telling.expected(path)
+        _telling.tell(where, least, copy.parent, "at least ")
+        _staging.check_room(copy.parent, where, least)
     return path if decompressed is None else _staging.unpacked(path, decompressed, copy)
 
 

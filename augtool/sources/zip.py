@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _beside, _listing, _pack, _staging, npz
+from augtool.sources import _beside, _listing, _pack, _staging, _telling, npz
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import EncodedSource, probed
 from augtool.sources._listing import Level, shown
@@ -230,7 +230,9 @@ def _stored(
     copy, damaged = scratch / "unpacked.bin", list[bytes]()
     lies = np.zeros((len(found.names), 3), np.int64)
     chosen = found.table[order]
-    _staging.check_room(scratch, place, int(chosen[chosen[:, 1] == DEFLATED, 3].sum()))
+    needed = int(chosen[chosen[:, 1] == DEFLATED, 3].sum())
+    _telling.tell(place, needed, scratch)
+    _staging.check_room(scratch, place, needed)
     with copy.open("wb") as out:
         for at in np.array(order)[np.argsort(chosen[:, 0], kind="stable")].tolist():
             start, method, packed, size, crc = found.table[at].tolist()

@@ -589,7 +589,7 @@ def test_more_than_the_disk_holds_is_refused_with_the_numbers(made, refusal) -> 
     with h5py.File(spec, "a") as file:
         file.create_dataset("images", (rows, H, W, 3), "u1", chunks=(1, H, W, 3))[0] = 1
         file.create_dataset("labels", (rows,), "u1", chunks=(1,))[0] = 1
-    assert f"takes {rows:,} bytes unpacked" in refusal(SourceError, spec)
+    assert f"needs {rows:,} bytes and" in refusal(SourceError, spec)
 
 
 def test_huge_chunks_are_refused(made, refusal) -> None:
