@@ -176,6 +176,7 @@ def _answer(
     """Send back what ``function`` returns or raises: the child's whole life."""
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a library's last words; we have our own
     logger = logging.getLogger("augtool")
     logger.setLevel(logging.INFO)
     logger.addHandler(_Telling(writer))

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
+from augtool.isolate import isolated
 from augtool.sources import _parquet
 from augtool.sources._listing import EXTENSIONS, shown
 
@@ -144,13 +145,14 @@ def _records(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _of_parquet(path: Path) -> Table:
-    file = _parquet.opened(path)
-    names = _parquet.class_names(file)
+    _parquet.check_installed(path)
+    headings, names = isolated(_parquet.headings, path)
 
     def columns(wanted: Sequence[str]) -> dict[str, Column]:
-        return {name: Column(_parquet.column(file, name), names.get(name)) for name in wanted}
+        found = isolated(_parquet.columns, path, tuple(wanted))
+        return {name: Column(cells, names.get(name)) for name, cells in found.items()}
 
-    return Table(tuple(file.schema_arrow.names), columns)
+    return Table(headings, columns)
 
 
 def npy(path: Path) -> npt.NDArray[Any]:

@@ -1,7 +1,8 @@
 """Parquet files of images, as Hugging Face has them: a column of struct<bytes, path> or of bytes.
 
 The encoded images are copied once, batch by batch, to the scratch folder, and decoded from there by
-row. Needs pyarrow, the extra ``augtool[parquet]``.
+row. Files from outside can crash the library, so a child process does that. Needs pyarrow, the
+extra ``augtool[parquet]``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
+from augtool.isolate import isolated
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
-from augtool.sources import _beside, _pack, _parquet, _staging
+from augtool.sources import _beside, _pack, _parquet, _staging, _telling
 from augtool.sources._cells import labels_of
 from augtool.sources._columns import as_text
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import EncodedSource, Store, probed
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
-from augtool.sources._stored_targets import LabelArray, stored_targets
+from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
 from augtool.sources._tables import Column
 
 READING = frozenset(
@@ -58,12 +60,12 @@ class ParquetColumns:
         """See `Source`: any column of numbers or text, and ``name``."""
         if key == "name":
             return np.array(list(map(shown, store.names())))
-        opened = [_parquet.opened(Path(path)) for path in json.loads(self.files.read_text())]
-        names = list(opened[0].schema_arrow.names)
+        files = [Path(path) for path in json.loads(self.files.read_text())]
+        names, _ = isolated(_parquet.headings, files[0])
         if key not in names:
             advice = did_you_mean(key, names) or f"; it has name, {', '.join(names)}"
             raise UsageError(f"{store.place}: there is no column {key!r}{advice}")
-        parts = [_parquet.column(file, key) for file in opened]
+        parts = [isolated(_parquet.columns, file, (key,))[key] for file in files]
         if all(isinstance(part, np.ndarray) for part in parts):
             return np.concatenate(parts)
         cells = [cell for part in parts for cell in part]
@@ -99,37 +101,71 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     damaged, has no images, or has rows without one.
     """
     paths = [Path(spec).absolute() for spec in specs]
-    files = [_parquet.opened(path) for path in paths]
-    shown_specs = [shown(spec.encode("utf-8", "surrogateescape")) for spec in specs]
-    place = shown_specs[0] if len(specs) == 1 else f"{shown_specs[0]} … ({len(specs)} files)"
-    image = _image_column(files[0], reading, shown_specs[0])
-    keys = _label_columns(files[0], reading, shown_specs[0], image)
-    for file, spec in zip(files[1:], shown_specs[1:], strict=True):
-        _check_alike(file, files[0], (image, *keys), spec, shown_specs[0])
-    arrays = _labels(files, keys, place, reading, scratch)
-    targets, warnings = stored_targets(arrays, reading, scratch)
-    found, staged = _pack.Found(), scratch / "images.bin"
-    with staged.open("wb") as out:
-        for number, (file, spec) in enumerate(zip(files, shown_specs, strict=True)):
-            before = f"{paths[number].name}/" if len(files) > 1 else ""
-            _stage(file, image, out, found, spec, before)
-    if not len(found):
-        raise SourceError(f"{place}: holds no rows")
+    _parquet.check_installed(paths[0])
+    first = shown(specs[0].encode("utf-8", "surrogateescape"))
+    place = first if len(specs) == 1 else f"{first} … ({len(specs)} files)"
+    found = isolated(_found, place, tuple(specs), reading, scratch)
     listed = scratch / "parquet-files.json"
     listed.write_text(json.dumps([str(path) for path in paths]))
-    store = _pack.stored(found, [staged], place, scratch)
     source = EncodedSource(
-        store=store,
+        store=found.store,
         reading=reading,
-        n=len(found),
+        n=found.n,
         shape=None,
-        stored_targets=targets,
-        notes=Notes(warnings),
+        stored_targets=found.targets,
+        notes=Notes(found.warnings),
         nbytes=sum(path.stat().st_size for path in paths),
-        fingerprint=_beside.fingerprint(store.digest(), targets),
+        fingerprint=_beside.fingerprint(found.store.digest(), found.targets),
         columns=ParquetColumns(listed),
     )
     return probed(source, place)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the child process has found; images and targets are in files of the scratch folder."""
+
+    n: int
+    store: _pack.PackStore
+    targets: tuple[StoredTarget, ...]
+    warnings: tuple[str, ...]
+
+
+def _found(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -> _Found:
+    """The rows of some files, copied to ``scratch``. Runs in a child process."""
+    paths = [Path(spec).absolute() for spec in specs]
+    with _parquet.bounded(place, paths):
+        files = [_parquet.opened(path) for path in paths]
+        shown_specs = [shown(spec.encode("utf-8", "surrogateescape")) for spec in specs]
+        image = _image_column(files[0], reading, shown_specs[0])
+        keys = _label_columns(files[0], reading, shown_specs[0], image)
+        for file, spec in zip(files[1:], shown_specs[1:], strict=True):
+            _check_alike(file, files[0], (image, *keys), spec, shown_specs[0])
+        arrays = _labels(files, keys, place, reading, scratch)
+        targets, warnings = stored_targets(arrays, reading, scratch)
+        needed = sum(_image_bytes(file, image) for file in files)
+        _telling.tell(place, needed, scratch)
+        _staging.check_room(scratch, place, needed)
+        found, staged = _pack.Found(), scratch / "images.bin"
+        with staged.open("wb") as out:
+            for number, (file, spec) in enumerate(zip(files, shown_specs, strict=True)):
+                before = f"{paths[number].name}/" if len(files) > 1 else ""
+                _stage(file, image, out, found, spec, before)
+        if not len(found):
+            raise SourceError(f"{place}: holds no rows")
+        store = _pack.stored(found, [staged], place, scratch)
+    return _Found(len(found), store, targets, warnings)
+
+
+def _image_bytes(file: Any, image: str) -> int:
+    """What the images of a file take, as it says itself."""
+    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    return sum(
+        max(0, chunk.total_uncompressed_size)
+        for chunk in chunks
+        if chunk.path_in_schema.split(".")[0] == image
+    )
 
 
 def _image_column(file: Any, reading: Reading, spec: str) -> str:
@@ -226,7 +262,7 @@ def _stage(
 
     row = 0
     try:
-        for batch in file.iter_batches(batch_size=_ROWS, columns=[image]):
+        for batch in _parquet.batches(file, image, _ROWS):
             column = batch.column(0)
             _staging.check_room(Path(out.name).parent, spec, column.nbytes)
             struct = pa.types.is_struct(column.type)

@@ -20,6 +20,8 @@ from augtool.recipe import Reading
 from augtool.sources import open_source
 from augtool.sources._contract import UNKNOWN, Source
 
+pytestmark = pytest.mark.usefixtures("inline")
+
 NAMES = ("a.png", "deep/b.png", "deep/er/c.png", "d.png", "e.png")
 Opened = Callable[..., Source]
 
