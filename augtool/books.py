@@ -12,26 +12,43 @@ import pickle
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from augtool.errors import NO_ROOM, OutputError, OutputExists, UsageError
+from augtool.errors import KEPT, NO_ROOM, InputChanged, OutputError, OutputExists, UsageError
 from augtool.flushing import flush, flush_all
 from augtool.interrupts import SignalsWait
+from augtool.journal import Journal, Past, differences, past_of
+from augtool.locks import LOCK, WORKERS, locked
 
 _LARGE = 1 << 16  # bytes of an array that is not pickled
 _REPLACED = "replaced"  # the folder that stood where the output goes, in the books
+_JOURNAL, _PIECES = "journal", "pieces-"
+_OF_THE_PAST = (_JOURNAL, "output", _PIECES, _REPLACED)  # what a run goes on with
 MANIFEST = Path(".augtool") / "manifest.json"  # in a folder that augtool has made
 
 
-@dataclass(frozen=True)
+@dataclass
 class Books:
-    """An open dot-directory, locked for this run."""
+    """An open dot-directory, locked for this run.
+
+    past
+        What an earlier run has left to go on with; None once it is decided that nothing is.
+    journal
+        Which tasks this run has finished, from the moment the output is laid out.
+    useless
+        No run can go on with what this one has finished.
+    """
 
     folder: Path
     output: Path
+    past: Past | None = None
+    journal: Journal | None = None
+    published: bool = False
+    useless: bool = False
+    _name: str = field(default_factory=lambda: f"{WORKERS}{secrets.token_hex(4)}", repr=False)
 
     @property
     def scratch(self) -> Path:
@@ -43,6 +60,44 @@ class Books:
         """The output while it is being made."""
         return self.folder / "output"
 
+    @property
+    def locks(self) -> Path:
+        """The file that all workers of this run hold a lock on; none can once it is gone."""
+        return self.folder / self._name
+
+    def settle(self, job: Mapping[str, Any] | None, *, resume: bool, overwrite: bool) -> None:
+        """Decide what becomes of an earlier run's work: it stays in ``past`` when this ``job``
+        goes on with it, or is cleared away.
+
+        Raises `OutputExists` when it must stay, and this run must not go on with it.
+        """
+        if self.past is None or (overwrite and not resume):
+            self._start_afresh()
+            return
+        rows = f"{self.past.rows:,} of {self.past.job['rows']:,} rows"
+        done = f"{self.output}: a run that was stopped has made {rows}"
+        if job is None or (differ := differences(self.past.job, {**job, "boot": ""})):
+            how = f" ({'; '.join(differ)})" if job is not None else ""
+            raise OutputExists(
+                f"{done}, and was another job{how}; "
+                "give its options and --resume, or start afresh with --overwrite"
+            )
+        if not resume:
+            raise OutputExists(f"{done}; go on with --resume, or start afresh with --overwrite")
+
+    def begin(self, job: Mapping[str, Any]) -> Journal:
+        """Open the journal: a new one, or the past's."""
+        self.journal = Journal(self.folder / _JOURNAL, job["rows"])
+        if self.past is None:
+            self.journal.begin(job)
+        else:
+            self.journal.go_on(self.past)
+        return self.journal
+
+    def _start_afresh(self) -> None:
+        self.past = None
+        _clear(self.folder, keep=(LOCK, self._name, self.scratch.name))
+
     def keep(self, value: Any) -> Path:
         """Write down what the workers need to know, under a name that no other run has used: a
         worker, or this process, remembers it by that name. `kept` reads it; large arrays lie beside
@@ -52,20 +107,30 @@ class Books:
             _Keeper(file, path).dump(value)
         return path
 
+    def has_its_name(self) -> bool:
+        """Whether the run that we go on with was killed right after it had given the name."""
+        complete = self.past is not None and self.past.complete
+        return complete and not os.path.lexists(self.unfinished)
+
     def withdraw(self) -> None:
         """Take the name back from an output that was published where nothing had been."""
         self.output.replace(self.unfinished)
+        self.published = False
 
     def publish(self, overwrite: bool = False) -> None:
         """Give the finished output its name: flush, rename, flush the folder.
 
         Raises `OutputExists` when, without ``overwrite``, a file of that name has come meanwhile.
         """
+        if self.has_its_name():
+            self.published = True
+            return
         check_free(self.output, overwrite)
         try:
             flush_all(self.unfinished)
             with SignalsWait(), _moved_away(self.output, self.folder / _REPLACED):
                 self.unfinished.replace(self.output)
+                self.published = True
             if os.name == "posix":
                 flush(self.output.parent)
         except OSError as error:
@@ -76,7 +141,8 @@ def publish_all(several: Sequence[Books], overwrite: bool = False) -> None:
     """Give all finished outputs their names, or none of them, as far as that can be: what replaced
     an older output stays. Raises as `Books.publish`."""
     for one in several:
-        check_free(one.output, overwrite)
+        if not one.has_its_name():
+            check_free(one.output, overwrite)
     with contextlib.ExitStack() as taken_back:
         for one in several:
             one.publish(overwrite)
@@ -172,34 +238,74 @@ def check_free(output: Path, overwrite: bool) -> None:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 
+def books_of(output: Path) -> Path:
+    """Where the books of an output are."""
+    return output.parent / f".{output.name}.augtool"
+
+
 @contextlib.contextmanager
 def open_books(output: Path) -> Iterator[Books]:
-    """Open the books of a run that makes ``output``; afterwards they are gone.
+    """Open the books of a run that makes ``output``. Afterwards they are gone, save when the run
+    failed and has finished tasks, or did not decide on those of an earlier one.
 
-    What a killed run has left is cleared away. No signal comes between making the folder and
-    having its removal certain, nor while it is removed. Raises `UsageError` when the folder of the
-    output is missing, `OutputError` when it cannot be written, `OutputExists` when another run is
-    at it.
+    No signal comes between making the folder and having its removal certain, nor while it is
+    removed. Raises `UsageError` when the folder of the output is missing, `OutputError` when it
+    cannot be written, `OutputExists` when another run is at it.
     """
-    folder = output.parent / f".{output.name}.augtool"
+    folder = books_of(output)
     _check_folder(output)
-    with SignalsWait() as signals, _locked(folder, output):
+    with SignalsWait() as signals, locked(folder, output):
+        books = Books(folder, output)
         try:
             if (folder / _REPLACED).exists() and not os.path.lexists(output):
                 (folder / _REPLACED).replace(output)  # a run was killed between the two renames
-            _clear(folder)
-            books = Books(folder, output)
+            books.past = past_of(folder / _JOURNAL)
+            kept_back = _OF_THE_PAST if books.past is not None else ()
+            _clear(folder, keep=(LOCK, *kept_back))
             books.scratch.mkdir()
+            books.locks.touch()
             with signals.heeded():
                 yield books
-        except OSError as error:
-            if error.errno in NO_ROOM:  # all that a run writes is in the books
-                raise OutputError(
-                    f"{output}: {error.strerror}; free some space or choose another --out"
-                ) from error
+        except BaseException as error:
+            _say_what_is_kept(books, error)
+            if isinstance(error, OSError) and error.errno in NO_ROOM:  # what a run writes is here
+                raise _no_room(output, error) from error
             raise
         finally:
-            _remove(folder)
+            _leave(books)
+
+
+def _no_room(output: Path, error: OSError) -> OutputError:
+    """What to say of a full disk; what is kept is told on."""
+    told = OutputError(f"{output}: {error.strerror}; free some space or choose another --out")
+    for note in getattr(error, "__notes__", ()):
+        told.add_note(note)
+    return told
+
+
+def _say_what_is_kept(books: Books, error: BaseException) -> None:
+    """Note on an error what the next run can go on with."""
+    books.useless = books.journal is not None and isinstance(error, InputChanged)
+    if books.journal is not None and _is_kept(books):
+        rows = f"{books.journal.rows:,} of {books.journal.total:,} rows"
+        error.add_note(f"{KEPT}{rows} are kept: go on with --resume")
+
+
+def _is_kept(books: Books) -> bool:
+    if books.published or books.useless:
+        return False
+    return books.past is not None or (books.journal is not None and books.journal.tasks > 0)
+
+
+def _leave(books: Books) -> None:
+    """Close the journal, and remove what no later run can use."""
+    if books.journal is not None:
+        books.journal.close()
+    if _is_kept(books):
+        with contextlib.suppress(OSError):
+            _clear(books.folder, keep=(LOCK, *_OF_THE_PAST))
+    else:
+        _remove(books.folder)
 
 
 @contextlib.contextmanager
@@ -211,50 +317,19 @@ def open_notes() -> Iterator[Books]:
         yield books
 
 
-@contextlib.contextmanager
-def _locked(folder: Path, output: Path) -> Iterator[None]:
-    """The folder, locked for this run; its lock is free again when the folder is gone."""
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # it stays when others use it
-            folder.rmdir()
-        raise OutputError(
-            f"{output}: cannot write beside it ({error.strerror}); choose another --out"
-        ) from error
-    try:
-        _lock(lock, folder, output)
-        yield
-    finally:
-        os.close(lock)
-
-
 def _check_folder(output: Path) -> None:
     if not output.parent.is_dir():
         raise UsageError(f"{output.parent}: no such folder; create it or change --out")
 
 
-def _lock(lock: int, folder: Path, output: Path) -> None:
-    """Take the lock, which the system frees when its holder dies."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: a second run is not noticed there
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock), (folder / "lock").stat()):
-            return
-    except OSError:
-        pass
-    raise OutputExists(f"{output}: another run is writing it; wait for it or choose another --out")
-
-
-def _clear(folder: Path) -> None:
+def _clear(folder: Path, keep: tuple[str, ...] = (LOCK,)) -> None:
+    """Remove all that is in the books, save what is, or begins as, one of ``keep``."""
     for left in folder.iterdir():
+        if left.name.startswith(keep):
+            continue
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left)
-        elif left.name != "lock":
+        else:
             left.unlink()
 
 
@@ -262,5 +337,5 @@ def _remove(folder: Path) -> None:
     """The lock goes last: until then no other run can begin in this folder."""
     with contextlib.suppress(OSError):
         _clear(folder)
-        (folder / "lock").unlink()
+        (folder / LOCK).unlink()
         folder.rmdir()

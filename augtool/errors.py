@@ -21,6 +21,9 @@ import errno
 # What the system answers when a file cannot grow.
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 
+KEPT = "kept: "
+"""How the note on an error begins that says what is left for the next run."""
+
 
 class AugtoolError(Exception):
     """The root of every error that augtool raises on purpose."""

@@ -33,6 +33,8 @@ if sys.platform != "win32":
     import resource
     from multiprocessing import forkserver, resource_tracker, util
 
+_HINT = "the file may be damaged: copy or convert it again"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,13 +50,45 @@ _start_lock = threading.RLock()
 _server_says: list[int] = []  # a pipe that has a byte once the fork server answers
 
 
+class ChildDied(Exception):
+    """A child process ended before it answered. ``killed``: by a signal that says nothing of what
+    it did, as the system sends one when memory runs out."""
+
+    def __init__(self, exitcode: int) -> None:
+        super().__init__(exitcode)
+        self.exitcode = exitcode
+
+    @property
+    def killed(self) -> bool:
+        return self.exitcode == -getattr(signal, "SIGKILL", 9)
+
+    def __str__(self) -> str:
+        """How it ended: "crashed (SIGSEGV)"."""
+        if self.exitcode >= 0:
+            return f"ended with exit code {self.exitcode}"
+        name = signal.Signals(-self.exitcode).name
+        return _CAUSES.get(name, f"crashed ({name})")
+
+
 def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """``function(*args, **kwargs)``, as `in_child` does it.
+
+    Raises `SourceError` when the child dies before it answers; the first argument then stands in
+    the message as what was being read.
+    """
+    try:
+        return in_child(function, *args, **kwargs)
+    except ChildDied as death:
+        subject = str(args[0]) if args else "the input"
+        raise SourceError(f"{subject}: the process that read it {death}; {_HINT}") from None
+
+
+def in_child(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """``function(*args, **kwargs)``, run in a fresh child process.
 
     The function is importable by name from a module other than ``__main__``; arguments and result
     can be pickled. What it raises is raised here, with the child's traceback as a note. Raises
-    `SourceError` when the child dies before it answers; the first argument then stands in the
-    message as what was being read. What it logs is logged here.
+    `ChildDied` when the child dies before it answers. What it logs is logged here.
     """
     # A fork server that has kernels to compile would keep this waiting.
     context = process_context() if _server_answers() else multiprocessing.get_context("spawn")
@@ -71,7 +105,7 @@ def isolated(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         finally:
             child.join()
     if answer is None:
-        raise SourceError(_obituary(str(args[0]) if args else "the input", child.exitcode or 0))
+        raise ChildDied(child.exitcode or 0)
     succeeded, value = answer
     if not succeeded:
         raise value
@@ -221,14 +255,3 @@ def _received(reader: Connection, sentinel: int) -> tuple[bool, Any] | None:
         if answer is None or isinstance(answer[0], bool):
             return answer
         logging.getLogger("augtool").log(*answer)
-
-
-def _obituary(subject: str, exitcode: int) -> str:
-    cause = f"ended with exit code {exitcode}"
-    if exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        cause = _CAUSES.get(name, f"crashed ({name})")
-    return (
-        f"{subject}: the process that read it {cause}; "
-        "the file may be damaged: copy or convert it again"
-    )

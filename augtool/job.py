@@ -66,6 +66,9 @@ class Job:
         output, ``mixed-validation.h5``, and nowhere when that is stdout.
     on_error
         What a broken image does: ``fail`` stops the run, ``skip`` goes on without it.
+    resume
+        Go on with what an earlier run of this job has left, if it has left anything; the output
+        has the same bytes.
     overwrite
         Replace an output that exists, once the new one is complete.
     task_blocks
@@ -95,6 +98,7 @@ class Job:
     compression: str | None = None
     holdout_output: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
+    resume: bool = False
     overwrite: bool = False
     task_blocks: int | None = None
 

@@ -67,6 +67,7 @@ def merge(
     _check_equal(parts)
     rows = sum(shard.rows for whole in parts for shard in whole.shards)
     with open_books(target) as books:
+        books.settle(None, resume=False, overwrite=overwrite)
         order = Order(
             books.unfinished, parts[0].first.fields, (0, rows), _attributes(parts), compression
         )

@@ -1,49 +1,63 @@
-"""One output of a run: laid out, made by tasks in plan order, finished under a temporary name."""
+"""One output of a run: laid out, made by tasks in plan order, finished under a temporary name.
+
+Each finished task is a line of the journal. A run that goes on with what another has left passes
+over these, and does the rest.
+"""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
-from augtool import manifest, sinks, worker
-from augtool.books import Books, size_of
+from augtool import manifest, rescue, sinks, worker
+from augtool.books import Books, check_free, size_of
+from augtool.flushing import flush_all
+from augtool.identity import identity_of
 from augtool.job import Job
+from augtool.journal import Done, Journal
 from augtool.orders import order_of, ranges_of, shape_of
 from augtool.plan import Plan
 from augtool.records import Records
-from augtool.sinks._contract import Order, Sink
+from augtool.sinks._contract import Order, Position, Sink
+from augtool.sinks._places import refused
 from augtool.sources._contract import Source
+from augtool.spool import Spool
 from augtool.worker import Context, Report, Task, cut
 
 _IN_FLIGHT = 4  # tasks per worker that wait or run
-
-Result = TypeVar("Result")
+_SAFE_EVERY = 30.0  # seconds of work that a loss of power may cost
 
 
 @dataclass(frozen=True)
 class Product:
-    """An output that is laid out, to be made."""
+    """An output that is laid out, to be made; without a ``sink`` when an earlier run has made all
+    of it and given it its name."""
 
     job: Job
     plan: Plan
     books: Books
     order: Order
-    sink: Sink
+    sink: Sink | None
     context: Path
     chunk_rows: int | None
+
+    @property
+    def past(self) -> tuple[Done, ...]:
+        """The tasks that an earlier run has finished."""
+        return () if self.books.past is None else self.books.past.tasks
 
 
 @dataclass(frozen=True)
 class Made:
-    """What the tasks of an output did."""
+    """What the tasks of an output did; ``kept`` rows were made by an earlier run."""
 
     rows: int
+    kept: int
     unmet: int
     decodes: int
     processes: int
@@ -52,62 +66,177 @@ class Made:
     digests: Mapping[str, str]
 
 
+@dataclass
+class _Count:
+    """What the tasks have done so far."""
+
+    rows: int
+    unmet: int
+    decodes: int = 0
+    processes: set[int] = field(default_factory=set)
+
+    def add(self, report: Report) -> None:
+        self.rows += report.rows
+        self.unmet += report.unmet
+        self.decodes += report.decodes
+        self.processes.add(report.process)
+
+
 def laid_out(
-    job: Job, plan: Plan | None, books: Books, source: Source, stack: ExitStack
+    job: Job,
+    plan: Plan | None,
+    books: Books,
+    source: Source,
+    skipped: Iterable[tuple[int, str, str]],
+    stack: ExitStack,
 ) -> Product:
-    """The output of a job over a plan, laid out in its books; ``stack`` closes it."""
+    """The output of a job over a plan, laid out in its books or as an earlier run has left it;
+    ``stack`` closes it. Raises `OutputExists` when what is left must not be gone on with."""
     assert plan is not None
     layout = sinks.load(sinks.format_of(job.output, job.format))
     order = order_of(job, plan, source, books.unfinished)
     chunk_rows = layout.chunk_rows(order)
+    identity = identity_of(job, order, source, tuple(skipped))
+    leaves_nothing = sinks.leaves_nothing(job.output, job.format)
+    books.settle(identity, resume=job.resume, overwrite=job.overwrite)
+    if books.has_its_name():
+        return Product(job, plan, books, order, None, Path(), chunk_rows)
+    if not leaves_nothing:
+        check_free(books.output, job.overwrite)
     if sinks.is_folder(job.output, job.format):
-        books.unfinished.mkdir()
-    sink = stack.enter_context(closing(layout.lay_out(order)))
+        books.unfinished.mkdir(exist_ok=True)
+    sink = stack.enter_context(closing(layout.lay_out(order, _since(books))))
     context = books.keep(Context(source, plan, sink.writer, shape_of(job)))
+    if not leaves_nothing:
+        books.begin(identity)
     return Product(job, plan, books, order, sink, context, chunk_rows)
+
+
+def _since(books: Books) -> Position | None:
+    """Where the sink stood after the last task that counts; None where nothing is laid out."""
+    return None if books.past is None else books.past.tasks[-1].position
 
 
 def make(
     output: Product, source: Source, engine: Executor, workers: int, say: Callable[[int], None]
 ) -> Made:
-    """Make all rows of an output and finish it under its temporary name."""
-    job, plan, sink, order = output.job, output.plan, output.sink, output.order
-    records, processes = Records(), set[int]()
-    decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
-    ranges = ranges_of(job, plan, order)
-    tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges)
-    for report in _reports(tasks, engine, workers, output.context):
-        if not job.endless:  # what never ends has no record
-            records.add(report.parts)
-        sink.append(report.encoded, records)
-        processes.add(report.process)
-        unmet += report.unmet
-        done, decodes = done + report.rows, decodes + report.decodes
-        say(done)
+    """Make all rows of an output that are not made, and finish it under its temporary name;
+    ``say`` hears how many there are, after each task."""
+    records, past = Records(), output.past
+    for one in past:
+        records.add(one.parts)
+    count = _Count(sum(one.rows for one in past), sum(one.unmet for one in past))
+    kept, began = count.rows, time.perf_counter()
+    if output.sink is not None:
+        _replay(output, output.sink, records)
+        for report in _made(output, output.sink, source, engine, workers, records):
+            count.add(report)
+            say(count.rows - kept)
     seconds = time.perf_counter() - began
+    if output.sink is not None:
+        _finish(output, output.sink, source, records)
+    return Made(
+        count.rows,
+        kept,
+        count.unmet,
+        count.decodes,
+        len(count.processes),
+        seconds,
+        _nbytes(output),
+        records.digests(),
+    )
+
+
+def _replay(output: Product, sink: Sink, records: Records) -> None:
+    """Append again what an earlier run had appended to the file that was open when it stopped."""
+    past = output.past
+    if not (sink.replays and past):
+        return
+    spool = Spool(output.books.folder)
+    for one in past:
+        if one.position.file == past[-1].position.file:
+            sink.append(spool.pieces(one), records)
+
+
+def _made(
+    output: Product,
+    sink: Sink,
+    source: Source,
+    engine: Executor,
+    workers: int,
+    records: Records,
+) -> Iterator[Report]:
+    """What the tasks that are left report, once it is in the records and in the journal."""
+    job, plan, books = output.job, output.plan, output.books
+    tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges_of(job, plan, output.order))
+    left = itertools.islice(tasks, len(output.past), None)
+    with closing(Spool(books.folder)) as spool:
+        ledger = _Ledger(sink, books, spool)
+        for report in _reports(left, engine, workers, output.context, source):
+            if not job.endless:  # what never ends has no record
+                records.add(report.parts)
+            sink.append(report.encoded, records)
+            ledger.enter(report)
+            yield report
+
+
+@dataclass
+class _Ledger:
+    """Writes finished tasks into the journal, if there is one, with what it takes to go on."""
+
+    sink: Sink
+    books: Books
+    spool: Spool
+    safe_at: float = field(default_factory=time.monotonic)
+
+    def enter(self, report: Report) -> None:
+        """A task is finished, and its pieces are appended."""
+        journal = self.books.journal
+        if journal is None:
+            return
+        position = self.sink.position()
+        places = self.spool.add(position.file, report.encoded) if self.sink.replays else ()
+        journal.add(Done(report.rows, report.unmet, report.parts, position, places))
+        if self.sink.replays:
+            self.spool.forget_before(position.file)
+        if time.monotonic() - self.safe_at > _SAFE_EVERY:
+            self._make_safe(journal)
+
+    def _make_safe(self, journal: Journal) -> None:
+        try:
+            flush_all(self.books.unfinished)
+            self.spool.flush()
+            journal.safe()
+        except OSError as error:
+            raise refused(self.books.unfinished, error) from error
+        self.safe_at = time.monotonic()
+
+
+def _finish(output: Product, sink: Sink, source: Source, records: Records) -> None:
+    job, books = output.job, output.books
     worker.forget()
     _ = source.pixels  # raises when an array that was read in place has changed meanwhile
     sink.finish(records)
-    if output.books.unfinished.is_dir():
-        manifest.write(order, sinks.format_of(job.output, job.format), records)
-    vanishes = sinks.leaves_nothing(job.output, job.format)
-    nbytes = 0 if vanishes else size_of(output.books.unfinished)
-    return Made(done, unmet, decodes, len(processes), seconds, nbytes, records.digests())
+    if books.unfinished.is_dir():
+        manifest.write(output.order, sinks.format_of(job.output, job.format), records)
+    if books.journal is not None:
+        books.journal.complete()
+
+
+def _nbytes(output: Product) -> int:
+    if sinks.leaves_nothing(output.job.output, output.job.format):
+        return 0
+    return size_of(output.books.output if output.sink is None else output.books.unfinished)
 
 
 def _reports(
-    tasks: Iterable[Task], engine: Executor, workers: int, context: Path
+    tasks: Iterable[Task], engine: Executor, workers: int, context: Path, source: Source
 ) -> Iterator[Report]:
     """What the tasks report, in plan order, with a bounded number of them in flight."""
-    submitted = (engine.submit(worker.render, context, task) for task in tasks)
-    return _in_order(submitted, _IN_FLIGHT * max(workers, 1))
-
-
-def _in_order(futures: Iterable[Future[Result]], ahead: int) -> Iterator[Result]:
-    waiting: deque[Future[Any]] = deque()
-    for future in futures:
-        waiting.append(future)
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    return rescue.in_order(
+        engine,
+        lambda task: engine.submit(worker.render, context, task),
+        tasks,
+        _IN_FLIGHT * workers or 1,  # in this process a task is done when it is submitted
+        lambda task: rescue.rendered(context, task, source),
+    )

@@ -14,13 +14,14 @@ from typing import cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, sinks, worker
+from augtool import kernels, labels, machine, rescue, sinks, worker
 from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
 from augtool.block import Ints
 from augtool.books import (
     Books,
+    books_of,
     check_free,
     check_place,
     open_books,
@@ -31,6 +32,7 @@ from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.errors import SourceError, UsageError
+from augtool.identity import skipped_before
 from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
@@ -60,12 +62,13 @@ class Skipped:
 @dataclass(frozen=True)
 class Progress:
     """How far a run is: rows done of ``total`` (None when there is no end), ``seconds`` since the
-    first task."""
+    first task. ``kept`` of them were made by an earlier run."""
 
     rows: int
     total: int | None
     workers: int
     seconds: float
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Summary:
 
     ``seconds`` is the pass alone, from the first task to the last report. ``decodes`` counts the
     images that were read one by one: none when the source's array is used in place.
-    ``processes`` counts those that wrote rows; ``digests`` has the record of each field.
+    ``processes`` counts those that wrote rows; ``digests`` has the record of each field. ``kept``
+    rows were made by an earlier run, which this one has gone on with.
     ``holdout`` is the validation output, if there is one.
     """
 
@@ -89,6 +93,7 @@ class Summary:
     left_out: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    kept: int = 0
     holdout: Summary | None = None
 
 
@@ -99,7 +104,8 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     """Do a job: afterwards its output is complete, or there is none.
 
     ``listener`` hears how far the run is, at the start and after each task. Raises `AugtoolError`;
-    when it does, and when it is interrupted, nothing is left beside the output.
+    when it does, and when it is interrupted, what it has finished is kept in a dot-directory beside
+    the output, for a job with ``resume``, and a note on the error says so.
     """
     jobs = with_holdout(job)
     for one in jobs:
@@ -133,12 +139,14 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
     workers = workers_of(job, source)
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
-    with open_engine(workers) as engine, ExitStack() as stack:
-        skipped = unreadable(source, engine, books[0]) if job.on_error == "skip" else ()
+    locks = [one.locks for one in books]
+    with open_engine(workers, locks) as engine, ExitStack() as stack:
+        skipped = _skipped(job, source, engine, books[0])
         plan = plan_of(job.recipe, source, skipped)
         plans = (plan, plan.validation())
+        broken = [(one.row, one.name, one.reason) for one in skipped]
         products = [
-            laid_out(*each, source, stack) for each in zip(jobs, plans, books, strict=False)
+            laid_out(*each, source, broken, stack) for each in zip(jobs, plans, books, strict=False)
         ]
         made = _make_all(products, source, engine, workers, tell)
         if not _vanishes(job):
@@ -164,15 +172,16 @@ def _make_all(
     before that begins."""
     totals = [rows_of(one.job, one.plan, one.order) for one in products]
     total = None if None in totals else sum(map(int, filter(None, totals)))
+    kept = sum(done.rows for product in products for done in product.past)
     began, done, made = time.perf_counter(), 0, list[Made]()
-    tell(Progress(0, total, workers, 0.0))
+    tell(Progress(kept, total, workers, 0.0, kept))
     for product in reversed(products):
 
-        def say(rows: int, before: int = done) -> None:
-            tell(Progress(before + rows, total, workers, time.perf_counter() - began))
+        def say(rows: int, before: int = kept + done) -> None:
+            tell(Progress(before + rows, total, workers, time.perf_counter() - began, kept))
 
         made.insert(0, make(product, source, engine, workers, say))
-        done += made[0].rows
+        done += made[0].rows - made[0].kept
         if _vanishes(products[0].job) and not _vanishes(product.job):
             product.books.publish(product.job.overwrite)
     return made
@@ -201,6 +210,7 @@ def _summary(output: Product, made: Made, source: Source) -> Summary:
         decodes=made.decodes,
         processes=made.processes,
         digests=made.digests,
+        kept=made.kept,
     )
 
 
@@ -236,11 +246,14 @@ def with_holdout(job: Job) -> list[Job]:
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
     if sinks.leaves_nothing(job.output, job.format):
+        if job.resume:
+            raise UsageError("resume: this run leaves nothing that a later one could go on with")
         return
     output = Path(job.output)
     for spec in expanded(job.inputs):
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
-    check_free(output, job.overwrite)
+    if not (job.resume and books_of(output).exists()):  # then the books know what it is
+        check_free(output, job.overwrite)
 
 
 def open_for(
@@ -318,16 +331,32 @@ def workers_of(job: Job, source: Source) -> int:
     return machine.workers_for(block_bytes=(high - low) * row_bytes)
 
 
+def _skipped(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+    """The rows that are left out because they cannot be read, if any may be."""
+    if job.on_error != "skip":
+        return ()
+    if job.resume and books.past is not None:
+        known = skipped_before(job, source, books.past.job)
+        if known is not None:
+            return tuple(Skipped(*one) for one in known)
+    return unreadable(source, engine, books)
+
+
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
     """Every row that cannot be read, found by reading each once. Raises `SourceError` when none
     can."""
     path = books.keep(source)
-    starts = range(0, source.n, _SCAN_ROWS)
-    futures = [
-        engine.submit(worker.unreadable, path, start, min(start + _SCAN_ROWS, source.n))
-        for start in starts
+    ranges = [
+        (start, min(start + _SCAN_ROWS, source.n)) for start in range(0, source.n, _SCAN_ROWS)
     ]
-    skipped = tuple(Skipped(*one) for future in futures for one in future.result())
+    found = rescue.in_order(
+        engine,
+        lambda rows: engine.submit(worker.unreadable, path, *rows),
+        ranges,
+        len(ranges),
+        lambda rows: rescue.scanned(path, *rows, source),
+    )
+    skipped = tuple(Skipped(*one) for several in found for one in several)
     if len(skipped) == source.n:
         first = f"{skipped[0].name}: {skipped[0].reason}"
         raise SourceError(f"none of the {source.n} images can be read; the first, {first}")

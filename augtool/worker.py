@@ -93,7 +93,11 @@ def render(context_path: Path, task: Task) -> Report:
 def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str, str]]:
     """Read source rows start … stop−1 and their masks once; (row, name, reason) of those that
     cannot be read."""
-    source = _source(context_path)
+    return unreadable_of(_source(context_path), start, stop)
+
+
+def unreadable_of(source: Source, start: int, stop: int) -> list[tuple[int, str, str]]:
+    """As `unreadable`, of an open source."""
     assert source.shape is not None
     out = np.empty((1, *source.shape), source.dtype)
     masks = source.masks
@@ -107,6 +111,19 @@ def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str
         except BrokenInput as error:
             broken.append((error.row, error.name, error.reason))
     return broken
+
+
+def touch(context_path: Path, rows: Ints) -> None:
+    """Read source rows and their masks, and forget them; rows that cannot be read are no error."""
+    for row in rows.tolist():
+        unreadable_of(_context(context_path).source, row, row + 1)
+
+
+def rows_of_task(context_path: Path, task: Task) -> Ints:
+    """The source rows that a task reads, each once."""
+    plan = _context(context_path).plan
+    blocks = (plan.draw(piece.number, piece.block) for piece in task.pieces)
+    return np.unique(np.concatenate([block.members for block in blocks]))
 
 
 def cut(

@@ -18,7 +18,7 @@ from types import FrameType
 import click
 
 from augtool import _modules
-from augtool.errors import AugtoolError, UsageError
+from augtool.errors import KEPT, AugtoolError, UsageError
 
 from . import stdout
 from .commands._command import Group
@@ -27,7 +27,7 @@ from .report import printable
 _COMMANDS = Path(__file__).parent / "commands"
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _PIPE_CLOSED = 141
-_CLEANING = 3.0  # seconds for which a second Ctrl-C must not disturb the tidying after the first
+_ONE_PRESS = 0.5  # seconds in which several signals are one: a terminal's and a parent's
 
 
 class Stopped(BaseException):
@@ -145,15 +145,18 @@ def _mend_streams() -> None:
 
 
 def _heed_signals() -> None:
-    """Turn the signals that ask a run to stop into `Stopped`, save those ignored, as by nohup."""
-    last = -math.inf
+    """Turn the signals that ask a run to stop into `Stopped`, save those ignored, as by nohup; a
+    second one ends this process at once, and what it leaves the next run knows."""
+    first = math.inf
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        nonlocal last
+        nonlocal first
         now = time.monotonic()
-        if now - last > _CLEANING:
-            last = now
+        if first == math.inf:
+            first = now
             raise Stopped(number)
+        if now - first > _ONE_PRESS:
+            os._exit(128 + number)
 
     for name in _SIGNALS:
         number = getattr(signal, name, None)
@@ -180,7 +183,8 @@ def _code_of(given: list[str]) -> int:
     except Stopped as stopped:
         name = signal.Signals(stopped.number).name
         key = " (Ctrl-C)" if stopped.number == signal.SIGINT else ""
-        return _said(f"stopped by {name}{key}; nothing was left behind", 128 + stopped.number)
+        left = _kept(stopped) or "nothing was left behind"
+        return _said(f"stopped by {name}{key}; {left}", 128 + stopped.number)
     except Exception as error:
         if "--debug" in given:
             import traceback
@@ -194,7 +198,15 @@ def _code_of_error(error: Exception) -> int:
         return _stdout_failed(error.error)
     if isinstance(error, BrokenPipeError):
         return _stdout_failed(error)
-    return _said(*_verdict(error))
+    said, code = _verdict(error)
+    kept = _kept(error)
+    return _said(f"{said}; {kept}" if kept else said, code)
+
+
+def _kept(error: BaseException) -> str | None:
+    """What is left for the next run, if a note on the error says so."""
+    notes = getattr(error, "__notes__", ())
+    return next((one.removeprefix(KEPT) for one in notes if one.startswith(KEPT)), None)
 
 
 def _verdict(error: Exception) -> tuple[str, int]:

@@ -384,6 +384,11 @@ RUN = together(
         metavar="FILE.png",
         help="Also draw a grid of the first rows; replaced when it exists.",
     ),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with what a stopped run of this job has left; the output has the same bytes.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace --out, once the new one is complete."),
     click.option(
         "--on-error",
@@ -474,6 +479,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         num_tasks=given["num_tasks"],
         on_error=given["on_error"],
         holdout_output=given["holdout_out"] and str(given["holdout_out"]),
+        resume=given["resume"],
         overwrite=given["overwrite"],
     )
 

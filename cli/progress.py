@@ -72,25 +72,28 @@ class Meter:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
             self._bar = tqdm(
                 total=progress.total,
+                initial=progress.kept,
                 unit="img",
                 unit_scale=True,
                 leave=False,
                 dynamic_ncols=columns > 0,
                 ncols=None if columns else _COLUMNS,
             )
-        self._bar.update(progress.rows - self._bar.n)
+        self._bar.update(progress.rows - self._bar.n)  # what was there is no part of the rate
 
     def _print(self, progress: Progress) -> None:
         now = time.monotonic()
         if now < self._next_line:
             return
         self._next_line = now + _EVERY
-        if progress.rows == 0:
+        made = progress.rows - progress.kept
+        if made == 0:
             where = counted(progress.workers, "worker") if progress.workers else "this process"
             rows = "rows" if progress.total is None else counted(progress.total, "row")
-            click.echo(f"making {rows} in {where}", err=True)
+            kept = f", of which {progress.kept:,} are there" if progress.kept else ""
+            click.echo(f"making {rows} in {where}{kept}", err=True)
             return
-        rate = progress.rows / progress.seconds
+        rate = made / progress.seconds
         if progress.total is None:
             click.echo(f"{progress.rows:,} rows, {rate:,.0f} images/s", err=True)
             return

@@ -41,7 +41,8 @@ def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) 
 
 def summary_line(summary: Summary) -> str:
     """One line: rows, classes, bytes, seconds, rate, decodes, skipped and left-out inputs."""
-    rate = summary.rows / summary.seconds if summary.seconds else 0
+    made = summary.rows - summary.kept
+    rate = made / summary.seconds if summary.seconds else 0
     parts = [
         counted(summary.rows, "row"),
         counted(summary.classes, "class", "classes"),
@@ -49,6 +50,8 @@ def summary_line(summary: Summary) -> str:
         f"{summary.seconds:.2f} s",
         f"{rate:,.0f} images/s",
     ]
+    if summary.kept:
+        parts.append(f"{summary.kept:,} rows of an earlier run")
     if summary.decodes:
         parts.append(f"{summary.decodes:,} decodes")
     if summary.skipped:

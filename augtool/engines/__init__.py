@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor
@@ -14,14 +15,15 @@ from augtool.job import INLINE
 
 
 @contextmanager
-def open_engine(workers: int) -> Iterator[Executor]:
-    """An executor whose workers are being started; on an error they are stopped, not waited for."""
+def open_engine(workers: int, locks: Sequence[Path] = ()) -> Iterator[Executor]:
+    """An executor whose workers are being started, each with the ``locks`` of the run's books; on
+    an error they are stopped, not waited for."""
     if workers == INLINE:
         yield InlineExecutor()
         return
     from augtool import worker  # not above: it takes long, and the server is started before
 
-    engine = ProcessExecutor(workers)
+    engine = ProcessExecutor(workers, locks)
     try:
         for _ in range(workers):  # a pool starts no process for a task while another waits
             engine.submit(worker.ready)

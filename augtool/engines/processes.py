@@ -9,34 +9,56 @@ from __future__ import annotations
 
 import signal
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from augtool import kernels
 from augtool.isolate import bare_main, end_with_parent, process_context, start_server
+from augtool.locks import hold
 
 _warmed: set[str] = set()  # kernels that workers have or find in the cache
 _begun_for: list[str] = []  # the method whose kernels the server has, until they are known
 
 
-class ProcessExecutor(ProcessPoolExecutor):
-    """A pool of up to ``workers`` processes."""
+class ProcessExecutor(Executor):
+    """A pool of up to ``workers`` processes, each of which holds the ``locks`` of its run's
+    books."""
 
-    def __init__(self, workers: int) -> None:
-        super().__init__(workers, mp_context=process_context(), initializer=_begin)
+    def __init__(self, workers: int, locks: Sequence[Path] = ()) -> None:
+        self._workers, self._locks = workers, tuple(locks)
+        self._pool = self._opened()
+
+    def _opened(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._workers,
+            mp_context=process_context(),
+            initializer=_begin,
+            initargs=(self._locks,),
+        )
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As in ``concurrent.futures``; also `BrokenProcessPool` when the fork server is gone."""
         try:
             with bare_main():
-                return super().submit(function, *args, **kwargs)
+                return self._pool.submit(function, *args, **kwargs)
         except (EOFError, ConnectionError) as error:
             raise BrokenProcessPool("the fork server ended") from error
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As in ``concurrent.futures``."""
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def renew(self) -> None:
+        """Go on with fresh workers after one has died: what was submitted is forgotten."""
+        self.stop()
+        self._pool = self._opened()
+
     def stop(self) -> None:
         """End the workers without waiting for their tasks."""
-        processes = list((getattr(self, "_processes", None) or {}).values())
+        processes = list((getattr(self._pool, "_processes", None) or {}).values())
         self.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.kill()
@@ -63,7 +85,9 @@ def warm_up(kernel_names: tuple[str, ...]) -> None:
     _warmed.update(kernel_names)
 
 
-def _begin() -> None:
+def _begin(locks: tuple[Path, ...]) -> None:
+    for one in locks:
+        hold(one)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
         if number is not None:

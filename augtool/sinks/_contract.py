@@ -4,6 +4,9 @@ A sink is one module in this folder. It offers what `Format` has and, through th
 ``lay_out`` returns, the moments of an output: how a worker writes (`writer`), what the parent
 appends (`append`), and how it is completed (`finish`). The books give the finished file or folder
 its name.
+
+A run that was stopped goes on: `lay_out` is told the `Position` where the sink stood after the last
+task that counts, and makes what is there stand so again.
 """
 
 from __future__ import annotations
@@ -87,6 +90,15 @@ class Encoded:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where the parent stands with what it appends: the files before ``file`` are whole, and of
+    ``file`` the first ``size`` bytes count. −1 before the first file is begun."""
+
+    file: int = 0
+    size: int = 0
+
+
 class Writer(Protocol):
     """How a worker writes. Picklable; it opens what it needs when it is entered."""
 
@@ -122,9 +134,19 @@ class Sink(Protocol):
     @property
     def writer(self) -> Writer: ...
 
+    @property
+    def replays(self) -> bool:
+        """Whether a file that is not whole cannot be written on: to go on, the pieces of the file
+        ``position().file`` are appended again, from its first."""
+        ...
+
     def append(self, pieces: Sequence[Encoded], digests: Digests) -> None:
-        """Append what a worker encoded. Called in plan order; ``digests`` knows all rows up to the
-        end of these pieces."""
+        """Append what a worker encoded. Called in plan order, with the pieces of one task, which
+        are all of one file; ``digests`` knows all rows up to the end of these pieces."""
+        ...
+
+    def position(self) -> Position:
+        """Where it stands; all up to there has been handed to the system."""
         ...
 
     def finish(self, digests: Digests) -> None:
@@ -185,8 +207,10 @@ class Format(Protocol):
         compression or an encoding that the format does not have."""
         ...
 
-    def lay_out(self, order: Order) -> Sink:
-        """Lay the output out.
+    def lay_out(self, order: Order, since: Position | None = None) -> Sink:
+        """Lay the output out; with ``since``, go on with what an earlier sink of an equal order has
+        laid out and filled up to there. What it has finished or written since is undone, or done
+        again with the same bytes.
 
         Raises `OutputError` when there is no room for it, with the bytes needed and free.
         """

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from augtool.errors import UsageError
 from augtool.sinks import _writeback
 from augtool.sinks._columns import Column, arrow_schema, leaf
-from augtool.sinks._contract import Digests, Encoded
+from augtool.sinks._contract import Digests, Encoded, Position
 from augtool.sinks._places import refused
 
 _GROUP_BYTES = 100_000_000  # what readers take in at once
@@ -48,6 +48,11 @@ Notes = Callable[[Table, Digests], dict[str, bytes]]
 """What is said in the end of a file besides its schema, by key."""
 
 
+def begun_at(since: Position | None) -> int:
+    """The ``number`` of a `TableSink` that goes on: the file that was open then is begun again."""
+    return -1 if since is None else max(since.file, 0) - 1
+
+
 @dataclass
 class TableSink:
     """The files under construction, one at a time."""
@@ -57,7 +62,8 @@ class TableSink:
     tables: tuple[Table, ...]
     group: int
     notes: Notes
-    _number: int = -1  # of the file that is open
+    number: int = -1  # of the file that is open
+    replays = True
     _stream: BinaryIO | None = None
     _file: Any = None
     _waiting: list[Any] = field(default_factory=list)  # record batches, less than a group
@@ -68,12 +74,16 @@ class TableSink:
         import pyarrow as pa
 
         for piece in pieces:
-            while self._number < 0 or piece.row >= self.tables[self._number].stop:
+            while self.number < 0 or piece.row >= self.tables[self.number].stop:
                 self._complete(digests)
-                self._begin(self._number + 1)
+                self._begin(self.number + 1)
             schema = arrow_schema(self.columns)
             self._waiting.append(pa.ipc.read_record_batch(pa.py_buffer(piece.data), schema))
             self._write_groups(self.group)
+
+    def position(self) -> Position:
+        """The file that is open; its end is what makes it one, so of its bytes none count."""
+        return Position(self.number)
 
     def finish(self, digests: Digests) -> None:
         """Complete the last file."""
@@ -92,7 +102,7 @@ class TableSink:
     def _begin(self, number: int) -> None:
         import pyarrow.parquet as pq
 
-        self._number = number
+        self.number = number
         path = self.tables[number].path
         try:
             self._stream = path.open("wb")
@@ -117,16 +127,16 @@ class TableSink:
             self._waiting = table.slice(self.group).to_batches()
             try:
                 self._file.write_table(group, row_group_size=self.group)
-                _writeback.begin(self.tables[self._number].path)
+                _writeback.begin(self.tables[self.number].path)
             except OSError as error:
-                raise refused(self.tables[self._number].path, error) from error
+                raise refused(self.tables[self.number].path, error) from error
 
     def _complete(self, digests: Digests) -> None:
         """Write what is left of a file and its end."""
         if self._stream is None:
             return
         self._write_groups(1)
-        table = self.tables[self._number]
+        table = self.tables[self.number]
         try:
             self._file.add_key_value_metadata(self.notes(table, digests))
             self._file.close()

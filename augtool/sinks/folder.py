@@ -22,10 +22,10 @@ from augtool.encode import Encoding, encoding
 from augtool.errors import UsageError
 from augtool.sinks._class_folders import class_folders, numbered_folders
 from augtool.sinks._columns import Column, RowBuffer, numbers
-from augtool.sinks._contract import Buffer, Encoded, Order
+from augtool.sinks._contract import Buffer, Encoded, Order, Position
 from augtool.sinks._folder_rows import read
 from augtool.sinks._places import bytes_of, refused
-from augtool.sinks._tables import Table, TableSink, check_pyarrow, group_rows
+from augtool.sinks._tables import Table, TableSink, begun_at, check_pyarrow, group_rows
 from augtool.sources._contract import UNKNOWN
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
@@ -47,17 +47,18 @@ def chunk_rows(order: Order) -> int | None:
     return 1
 
 
-def lay_out(order: Order) -> TableSink:
-    """The folder; those of the classes are made when their first image comes."""
+def lay_out(order: Order, since: Position | None = None) -> TableSink:
+    """The folder; those of the classes are made when their first image comes. An image that is
+    there is written over."""
     train = order.path / "train"
-    train.mkdir()
+    train.mkdir(exist_ok=True)
     label, columns = _main_label(order), _columns(order)
     writer = FolderWriter(
         train, label, _folders(order, label), _encoding(order), RowBuffer(columns)
     )
     group = group_rows(sum(one.row_bytes for one in order.fields[1:]))
     table = Table(train / "metadata.parquet", 0, order.rows)
-    return TableSink(writer, columns, (table,), group, lambda _table, _digests: {})
+    return TableSink(writer, columns, (table,), group, lambda _table, _digests: {}, begun_at(since))
 
 
 def _encoding(order: Order) -> Encoding:

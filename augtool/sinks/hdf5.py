@@ -8,6 +8,8 @@ workers deflate whole chunks and the parent appends them in plan order.
 from __future__ import annotations
 
 import bisect
+import dataclasses
+import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ import numpy.typing as npt
 from augtool.errors import UsageError
 from augtool.schema import RECORD, Field
 from augtool.sinks import _writeback
-from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Writer
+from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position, Writer
 from augtool.sinks._hdf5_rows import read
 from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
 
@@ -32,6 +34,7 @@ SUFFIXES = (".h5", ".hdf5", ".hdf")
 FOLDER = True
 OPTIONS = frozenset({"shards", "compression", "sparse", "nchw", "order"})
 _CHUNK_BYTES = 256 << 10
+_COPY_BYTES = 1 << 20
 _NO_RECORD = np.bytes_("0" * 64)
 
 
@@ -46,8 +49,9 @@ def chunk_rows(order: Order) -> int | None:
     return min(1 << max(fitting.bit_length() - 1, 0), rows)
 
 
-def lay_out(order: Order) -> Hdf5Sink:
+def lay_out(order: Order, since: Position | None = None) -> Hdf5Sink:
     """The file, or the shards, with every data set and attribute in place and all space reserved.
+    Rows that were written in place stay, in chunked files those of all that are whole.
 
     ``compression`` is ``gzip`` or ``gzip:LEVEL`` (0…9, default 4), or None. Raises `OutputError`
     when the space is not there, `UsageError` for another compression.
@@ -55,12 +59,20 @@ def lay_out(order: Order) -> Hdf5Sink:
     level = None if order.compression is None else _gzip_level(order.compression)
     chunked = [one for one in order.fields if level is not None and _is_compressed(one)]
     placed = [one for one in order.fields if one not in chunked]
-    check_space(order.path, sum(one.row_bytes for one in placed) * order.rows)
     in_chunk = chunk_rows(order) or 0
     places: dict[str, list[Place]] = {one.name: [] for one in placed}
     files = _files(order)
-    for file in files:
-        offsets = _lay_out_file(order, file, in_chunk, level, chunked)
+    if since is None:
+        check_space(order.path, sum(one.row_bytes for one in placed) * order.rows)
+    for number, file in enumerate(files):
+        fresh = file if since is None else file.beside()
+        offsets = _lay_out_file(order, fresh, in_chunk, level, chunked)
+        extents = [(offsets[one.name], (file.stop - file.start) * one.row_bytes) for one in placed]
+        if since is not None and chunked:
+            _begin_again(file.path, fresh.path, extents, whole=number < since.file)
+        elif since is not None:
+            _restore(file.path, fresh.path, extents)
+        _reserve(file.path)
         for one in placed:
             place = Place(file.start, file.stop, file.path, offsets[one.name], one.row_bytes)
             places[one.name].append(place)
@@ -69,7 +81,8 @@ def lay_out(order: Order) -> Hdf5Sink:
     writer = (
         Hdf5Writer(placed_writer, row_bytes, in_chunk, level or 0) if chunked else placed_writer
     )
-    return Hdf5Sink(files, writer)
+    whole = since.file if since is not None and chunked else 0
+    return Hdf5Sink(files, writer, bool(chunked), whole)
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,10 @@ class _File:
     path: Path
     start: int
     stop: int
+
+    def beside(self) -> _File:
+        """Another of the same rows, for a moment."""
+        return dataclasses.replace(self, path=self.path.with_name(f"{self.path.name}-fresh"))
 
 
 def _files(order: Order) -> tuple[_File, ...]:
@@ -110,10 +127,57 @@ def _lay_out_file(
                 for one in order.fields
                 if one not in chunked
             }
-        reserve(part.path)
     except OSError as error:
         raise refused(part.path, error) from error
     return offsets
+
+
+def _restore(path: Path, fresh: Path, extents: Sequence[tuple[int, int]]) -> None:
+    """Give a contiguous file the metadata that it was laid out with: a run that was killed may have
+    been changing them."""
+    try:
+        size = fresh.stat().st_size
+        os.truncate(path, size)
+        starts = [0, *sorted(start + length for start, length in extents)]
+        stops = [*sorted(start for start, _ in extents), size]
+        gaps = zip(starts, stops, strict=True)
+        _copy(fresh, path, [(start, stop - start) for start, stop in gaps])
+        fresh.unlink()
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def _begin_again(
+    path: Path, fresh: Path, extents: Sequence[tuple[int, int]], *, whole: bool
+) -> None:
+    """Let a file that is not whole begin without chunks, with the rows that have a place."""
+    try:
+        if whole:
+            fresh.unlink()
+        else:
+            _copy(path, fresh, extents)
+            fresh.replace(path)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def _copy(source: Path, target: Path, extents: Sequence[tuple[int, int]]) -> None:
+    """Copy some bytes of a file, each run from a byte on, to the same places of another."""
+    with source.open("rb") as read, target.open("r+b") as write:
+        for start, length in extents:
+            read.seek(start)
+            write.seek(start)
+            left = length
+            while left > 0 and (data := read.read(min(left, _COPY_BYTES))):
+                write.write(data)
+                left -= len(data)
+
+
+def _reserve(path: Path) -> None:
+    try:
+        reserve(path)
+    except OSError as error:
+        raise refused(path, error) from error
 
 
 @dataclass
@@ -122,15 +186,17 @@ class Hdf5Sink:
 
     files: tuple[_File, ...]
     writer: Writer
+    replays: bool
+    whole: int = 0  # of the files, from the first on, these have their records
     _open: Any = None
     _number: int = -1  # of the file that is open
 
-    def append(self, pieces: Sequence[Encoded], _digests: Digests) -> None:
+    def append(self, pieces: Sequence[Encoded], digests: Digests) -> None:
         """Append deflated chunks, in plan order; what workers wrote themselves goes to the disk."""
         if not pieces and len(self.files) == 1:
             _writeback.begin(self.files[0].path)
         for piece in pieces:
-            part = self._file_of(piece.row)
+            part = self._file_of(piece.row, digests)
             try:
                 data_set = self._open[piece.field]
                 at = (piece.row - part.start, *(0,) * (data_set.ndim - 1))
@@ -138,13 +204,17 @@ class Hdf5Sink:
             except OSError as error:
                 raise refused(part.path, error) from error
 
-    def _file_of(self, row: int) -> _File:
-        """The file that a row is in, which is held open."""
+    def position(self) -> Position:
+        """The file that is open; none of its chunks count, since its index is in memory."""
+        return Position(max(self._number, 0))
+
+    def _file_of(self, row: int, digests: Digests) -> _File:
+        """The file that a row is in, which is held open; those before it are whole."""
         import h5py
 
         number = bisect.bisect_right(self.files, row, key=lambda part: part.start) - 1
         if number != self._number:
-            self.close()
+            self._complete(number, digests)
             try:
                 self._open, self._number = h5py.File(self.files[number].path, "r+"), number
             except OSError as error:
@@ -153,22 +223,30 @@ class Hdf5Sink:
 
     def finish(self, digests: Digests) -> None:
         """Replace the placeholders of the records."""
+        self._complete(len(self.files), digests)
+
+    def _complete(self, stop: int, digests: Digests) -> None:
+        """Put the records into the files up to the number ``stop``."""
         import h5py
 
-        for part in self.files:
+        self.close()
+        for part in self.files[self.whole : stop]:
             try:
-                self.close()
                 with h5py.File(part.path, "r+") as file:
                     for name, digest in digests(part.start, part.stop).items():
                         file[name].attrs.modify(RECORD, np.bytes_(digest))
             except OSError as error:
                 raise refused(part.path, error) from error
+        self.whole = stop
 
     def close(self) -> None:
         """Close the file that is held open, if any."""
         if self._open is not None:
-            self._open.close()
-            self._open, self._number = None, -1
+            file, self._open, self._number = self._open, None, -1
+            try:
+                file.close()
+            except OSError as error:
+                raise refused(self.files[0].path, error) from error
 
 
 @dataclass

@@ -16,7 +16,7 @@ import numpy as np
 from augtool import manifest
 from augtool.schema import Field
 from augtool.sinks import _writeback
-from augtool.sinks._contract import Digests, Encoded, Facts, Order
+from augtool.sinks._contract import Digests, Encoded, Facts, Order, Position
 from augtool.sinks._npy import array_name, npy_header
 from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve
 from augtool.sinks._rows import by_name, facts_of
@@ -31,9 +31,10 @@ def chunk_rows(_order: Order) -> int | None:
     return None
 
 
-def lay_out(order: Order) -> NpySink:
-    """All files with their headers, and space for their rows."""
-    check_space(order.path, sum(one.row_bytes for one in order.fields) * order.rows)
+def lay_out(order: Order, since: Position | None = None) -> NpySink:
+    """All files with their headers, and space for their rows; rows that are there stay."""
+    if since is None:
+        check_space(order.path, sum(one.row_bytes for one in order.fields) * order.rows)
     places = {one.name: (_lay_out_file(order, one),) for one in order.fields}
     return NpySink(PlacedWriter(places), tuple(each.path for (each,) in places.values()))
 
@@ -42,7 +43,7 @@ def _lay_out_file(order: Order, one: Field) -> Place:
     path = _file_of(order.path, one)
     header = npy_header((order.rows, *one.shape), np.dtype(one.dtype))
     try:
-        with path.open("wb") as file:
+        with path.open("r+b" if path.exists() else "wb") as file:
             file.write(header)
             file.truncate(len(header) + order.rows * one.row_bytes)
         reserve(path)
@@ -84,10 +85,15 @@ class NpySink:
 
     writer: PlacedWriter
     files: tuple[Path, ...]
+    replays = False
 
     def append(self, _pieces: Sequence[Encoded], _digests: Digests) -> None:
         """What workers wrote goes to the disk."""
         _writeback.begin(self.files[0])
+
+    def position(self) -> Position:
+        """Always the same: workers write in place."""
+        return Position()
 
     def finish(self, _digests: Digests) -> None:
         """Nothing: each file is complete when its rows are there."""

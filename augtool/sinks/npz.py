@@ -22,7 +22,7 @@ import numpy as np
 
 from augtool import records
 from augtool.sinks import _writeback, _zip
-from augtool.sinks._contract import Digests, Encoded, Facts, Order
+from augtool.sinks._contract import Digests, Encoded, Facts, Order, Position
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import array_name, npy_header
 from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve, write_all
@@ -39,13 +39,15 @@ def chunk_rows(_order: Order) -> int | None:
     return None
 
 
-def lay_out(order: Order) -> NpzSink:
-    """The file with the headers of all members, and space for their rows."""
+def lay_out(order: Order, since: Position | None = None) -> NpzSink:
+    """The file with the headers of all members, and space for their rows; rows that are there
+    stay."""
     arrays = _arrays(order)
     end = arrays[-1].member.stop
-    check_space(order.path, end)
     try:
-        order.path.write_bytes(b"")
+        if since is None:
+            check_space(order.path, end)
+            order.path.write_bytes(b"")
         os.truncate(order.path, end)
         reserve(order.path)
         _write(order, [part for one in arrays for part in one.fronts])
@@ -129,10 +131,15 @@ class NpzSink:
     order: Order
     arrays: tuple[_Array, ...]
     writer: PlacedWriter
+    replays = False
 
     def append(self, _pieces: Sequence[Encoded], _digests: Digests) -> None:
         """What workers wrote goes to the disk."""
         _writeback.begin(self.order.path)
+
+    def position(self) -> Position:
+        """Always the same: workers write in place."""
+        return Position()
 
     def finish(self, digests: Digests) -> None:
         """Write the CRCs, the last member and the list of members."""

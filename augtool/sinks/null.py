@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.sinks._contract import Buffer, Digests, Encoded, Order
+from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._places import bytes_of
 
 SUFFIXES: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ def chunk_rows(order: Order) -> int | None:
     return 1 if order.to_stdout else None
 
 
-def lay_out(_order: Order) -> NullSink:
+def lay_out(_order: Order, _since: Position | None = None) -> NullSink:
     """Nothing."""
     return NullSink(NullWriter())
 
@@ -62,9 +62,14 @@ class NullSink:
     """Makes nothing."""
 
     writer: NullWriter
+    replays = False
 
     def append(self, _pieces: Sequence[Encoded], _digests: Digests) -> None:
         """Nothing: there are no pieces."""
+
+    def position(self) -> Position:
+        """Always the same."""
+        return Position()
 
     def finish(self, _digests: Digests) -> None:
         """Nothing."""

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from augtool.encode import Encoding, encoding
 from augtool.schema import Field
 from augtool.sinks._columns import Column, RowBuffer, numbers
-from augtool.sinks._contract import Buffer, Digests, Encoded, Order
+from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import described
 from augtool.sinks._parquet_rows import read
 from augtool.sinks._places import bytes_of
-from augtool.sinks._tables import Table, TableSink, check_pyarrow, group_rows
+from augtool.sinks._tables import Table, TableSink, begun_at, check_pyarrow, group_rows
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 
@@ -44,7 +44,7 @@ def chunk_rows(order: Order) -> int | None:
     return 1
 
 
-def lay_out(order: Order) -> TableSink:
+def lay_out(order: Order, since: Position | None = None) -> TableSink:
     """Nothing yet: files are begun when their first row comes."""
     columns = tuple(_column(order, one) for one in order.fields)
     encodings = {
@@ -57,7 +57,12 @@ def lay_out(order: Order) -> TableSink:
         return {KEY: described(order, table.start, table.stop, digests)}
 
     return TableSink(
-        ParquetWriter(RowBuffer(columns), encodings), columns, _tables(order), _group(order), notes
+        ParquetWriter(RowBuffer(columns), encodings),
+        columns,
+        _tables(order),
+        _group(order),
+        notes,
+        begun_at(since),
     )
 
 
@@ -65,7 +70,7 @@ def _tables(order: Order) -> tuple[Table, ...]:
     if not order.path.is_dir():
         return (Table(order.path, 0, order.rows),)
     folder, count = order.path / "data", len(order.shards)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return tuple(
         Table(folder / f"train-{number:05}-of-{count:05}.parquet", start, stop)
         for number, (start, stop) in enumerate(order.shards)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from augtool.encode import Encoding, encoding
 from augtool.errors import UsageError
-from augtool.sinks._contract import Buffer, Digests, Encoded, Order
+from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
 from augtool.sinks._places import bytes_of, refused
@@ -51,9 +52,13 @@ def chunk_rows(order: Order) -> int | None:
     return 1
 
 
-def lay_out(order: Order) -> TarSink:
-    """Nothing yet: archives are begun when their first row comes."""
-    return TarSink(order, TarWriter(_encoding(order)))
+def lay_out(order: Order, since: Position | None = None) -> TarSink:
+    """Nothing yet: archives are begun when their first row comes. One that was begun is cut off
+    where it counts no more."""
+    sink = TarSink(order, TarWriter(_encoding(order)))
+    if since is not None and since.file >= 0:
+        sink.go_on(since)
+    return sink
 
 
 def _encoding(order: Order) -> Encoding:
@@ -67,8 +72,19 @@ class TarSink:
 
     order: Order
     writer: TarWriter
+    replays = False
     _number: int = -1  # of the archive that is open
+    _size: int = 0  # what has been written of it
     _stream: BinaryIO | None = None
+
+    def go_on(self, since: Position) -> None:
+        """Open the archive that was open then, with what it had."""
+        self._number, self._size = since.file, since.size
+        try:
+            os.truncate(self._path, since.size)
+            self._stream = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise refused(self._path, error) from error
 
     def append(self, pieces: Sequence[Encoded], digests: Digests) -> None:
         """Append encoded rows, in order; an archive whose last row has come is completed."""
@@ -77,6 +93,10 @@ class TarSink:
                 self._complete(digests)
                 self._begin(self._number + 1)
             self._write(piece.data)
+
+    def position(self) -> Position:
+        """The archive that is open, and its size."""
+        return Position(self._number, self._size)
 
     def finish(self, digests: Digests) -> None:
         """Complete the last archive, which is the first where there are no rows."""
@@ -91,12 +111,12 @@ class TarSink:
             stream.close()
 
     def _begin(self, number: int) -> None:
-        self._number = number
+        self._number, self._size = number, 0
         try:
             if self.order.to_stdout:
                 self._stream = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115
             else:
-                self._stream = self._path.open("wb")
+                self._stream = self._path.open("wb", buffering=0)
         except OSError as error:
             raise refused(self._path, error) from error
 
@@ -110,7 +130,8 @@ class TarSink:
         left = memoryview(data)
         try:
             while left:
-                left = left[self._stream.write(left) :]
+                written = self._stream.write(left)
+                left, self._size = left[written:], self._size + written
         except BrokenPipeError:  # whoever reads stdout has gone
             raise
         except OSError as error:

@@ -25,6 +25,7 @@ class ArrayMasks:
 
     file: ArrayFile
     extent: Extent
+    stamp = ""  # that of the images has it
 
     @property
     def shape(self) -> tuple[int, int]:

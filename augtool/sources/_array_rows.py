@@ -40,6 +40,10 @@ class ArrayRows:
         return self._mapped_targets
 
     @property
+    def stamp(self) -> str:
+        return self.store.stamp
+
+    @property
     def pixels(self) -> Pixels | None:
         return None
 

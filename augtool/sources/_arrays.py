@@ -85,6 +85,11 @@ class ArraySource:
         return hashlib.sha256(facts.encode()).hexdigest()
 
     @property
+    def stamp(self) -> str:
+        """The time of the file, which may lie in a folder that is the input."""
+        return str(self.file.version.mtime_ns)
+
+    @property
     def pixels(self) -> Pixels | None:
         """The mapped array; None where axes or bytes must be swapped to use it. Looks whether the
         file has changed: kernels read it without asking."""

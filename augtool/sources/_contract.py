@@ -98,6 +98,11 @@ class Masks(Protocol):
         None."""
         ...
 
+    @property
+    def stamp(self) -> str:
+        """See `Source`; empty when they lie in the input's own files."""
+        ...
+
     def read(self, rows: Rows, out: Pixels) -> None:
         """Put the masks of the given rows into ``out`` (len(rows), H, W), in that order.
 
@@ -144,6 +149,12 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """sha256 (hex) of relative names, sizes and targets; for arrays of shape, dtype and
         targets. Never of times or absolute paths."""
+        ...
+
+    @property
+    def stamp(self) -> str:
+        """What tells two states of the input apart when the fingerprint does not: the times of
+        files in a folder; empty when there are none."""
         ...
 
     @property

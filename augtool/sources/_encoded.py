@@ -36,6 +36,11 @@ class Store(Protocol):
         """What messages call all of it: a path."""
         ...
 
+    @property
+    def stamp(self) -> str:
+        """See `Source`."""
+        ...
+
     def name(self, row: int) -> bytes:
         """The name of a row, which need be neither UTF-8 nor one line."""
         ...
@@ -97,6 +102,10 @@ class EncodedSource:
     def class_names(self) -> tuple[str, ...] | None:
         """Those of the main target."""
         return self.stored_targets[0].class_names
+
+    @property
+    def stamp(self) -> str:
+        return self.store.stamp if self.masks is None else self.store.stamp + self.masks.stamp
 
     @property
     def pixels(self) -> Pixels | None:

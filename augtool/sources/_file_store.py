@@ -28,6 +28,10 @@ class FileStore:
     def place(self) -> str:
         return _listing.shown(self.root)
 
+    @property
+    def stamp(self) -> str:
+        return self.listing.stamp()
+
     def name(self, row: int) -> bytes:
         relative, _, _ = next(self.listing.files(np.array([row])))
         return relative

@@ -106,6 +106,10 @@ class Listing:
             digest.update(numbers.astype("<i8", copy=False).data)
         return digest.hexdigest()
 
+    def stamp(self) -> str:
+        """sha256 (hex) over modification times."""
+        return hashlib.sha256(self.times.astype("<i8", copy=False).data).hexdigest()
+
     def fingerprint(self, captions: tuple[str, ...]) -> str:
         """sha256 over relative names, sizes, class ids and class names."""
         digest = hashlib.sha256(json.dumps(captions, ensure_ascii=True).encode())

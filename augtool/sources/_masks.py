@@ -41,6 +41,11 @@ class FolderMasks:
         return height, width
 
     @property
+    def stamp(self) -> str:
+        """See `Source`."""
+        return self.listing.stamp()
+
+    @property
     def pixels(self) -> Pixels | None:
         return None
 

@@ -61,6 +61,7 @@ class PackStore:
 
     place: str
     scratch: Path
+    stamp = ""  # its files are the input itself
 
     @cached_property
     def _names(self) -> npt.NDArray[np.uint8]:

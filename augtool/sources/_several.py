@@ -29,6 +29,7 @@ class SeveralMasks:
 
     parts: tuple[Masks, ...]
     starts: tuple[int, ...]
+    stamp = ""  # that of the inputs has theirs
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,6 +96,10 @@ class Several:
     def fingerprint(self) -> str:
         parts = [part.fingerprint for part in self.parts]
         return hashlib.sha256(" ".join([*parts, digest_of(self.targets)]).encode()).hexdigest()
+
+    @property
+    def stamp(self) -> str:
+        return " ".join(part.stamp for part in self.parts)
 
     @property
     def pixels(self) -> Pixels | None:

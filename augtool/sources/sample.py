@@ -135,6 +135,11 @@ class Sample:
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
+    def stamp(self) -> str:
+        """Empty: there is no file."""
+        return ""
+
+    @property
     def pixels(self) -> Pixels | None:
         """None: there is no file to map."""
         return None

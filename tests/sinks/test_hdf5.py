@@ -129,12 +129,16 @@ def test_shards_hold_the_rows_in_order(tmp_path: Path, compression: str | None) 
     folder.mkdir()
     sink = lay_out(Order(folder, FIELDS, (0, 33, 67, 100), {"recipe": "{}"}, compression))
     data = values(100)
+
+    def records(start: int, _stop: int) -> dict[str, str]:
+        return {one.name: f"{start:064}" for one in FIELDS}
+
     for start, stop in [(0, 32), (32, 33), (33, 65), (65, 67), (67, 99), (99, 100)]:
         with sink.writer as writer:
             for one in FIELDS:
                 writer.write(one.name, np.arange(start, stop), data[one.name][start:stop])
-            sink.append(writer.encoded(), no_digests)
-    sink.finish(lambda start, _stop: {one.name: f"{start:064}" for one in FIELDS})
+            sink.append(writer.encoded(), records)
+    sink.finish(records)
     names = [f"train-0000{number}-of-00003.h5" for number in range(3)]
     assert sorted(path.name for path in folder.iterdir()) == names
     for name, (start, stop) in zip(names, [(0, 33), (33, 67), (67, 100)], strict=True):

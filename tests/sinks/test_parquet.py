@@ -185,7 +185,7 @@ def test_numbers_that_a_table_does_not_have_are_refused() -> None:
         chunk_rows(Order(Path("mixed.parquet"), fields, (0, 3), {}, encode="npy"))
 
 
-def test_a_file_that_cannot_grow_ends_the_run_in_one_line(
+def test_a_file_that_cannot_grow_ends_the_run_in_one_line_and_keeps_what_was_made(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Full(io.BytesIO):
@@ -202,4 +202,11 @@ def test_a_file_that_cannot_grow_ends_the_run_in_one_line(
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(augtool.errors.OutputError, match=r"\(No space left on device\); free some"):
         make("mixed.parquet", copies=3)
-    assert [path.name for path in tmp_path.iterdir()] == ["photos.h5"]
+    left = {".mixed.parquet.augtool", "photos.h5"}
+    assert {path.name for path in tmp_path.iterdir()} == left
+    monkeypatch.undo()
+    resumed, summary = make("mixed.parquet", copies=3, resume=True)
+    whole, _ = make("whole.parquet", copies=3)
+    assert summary.kept > 0
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / ".mixed.parquet.augtool").exists()

@@ -1,0 +1,64 @@
+"""What makes two runs one job, so that one goes on where the other was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from augtool import sinks
+from augtool.job import Job
+from augtool.sinks._contract import Order
+from augtool.sources._contract import Source
+from augtool.sources._specs import expanded
+
+
+def identity_of(
+    job: Job, order: Order, source: Source, skipped: Sequence[tuple[int, str, str]]
+) -> dict[str, Any]:
+    """All that decides the bytes of an output and how its tasks are cut, as JSON has it: recipe,
+    format, shards, encoder, versions, the input's content as far as its fingerprint and its file
+    times say, and the rows of it that cannot be read. No workers, no paths."""
+    attributes = dict(order.attributes)
+    recipe = json.loads(str(attributes.pop("recipe")))
+    return {
+        "recipe": recipe,
+        "rows": order.rows,
+        "format": sinks.format_of(job.output, job.format),
+        "shards": len(order.shards),
+        "compression": order.compression,
+        "encode": order.encode,
+        "fields": [[one.name, one.dtype, list(one.shape)] for one in order.fields],
+        **attributes,
+        "task_blocks": job.task_blocks,
+        "file_times": stamp_of(job, source),
+        "skipped": [list(one) for one in skipped],
+    }
+
+
+def skipped_before(
+    job: Job, source: Source, past_job: Mapping[str, Any] | None
+) -> list[tuple[int, str, str]] | None:
+    """The rows that an earlier run could not read, when the input is what it was."""
+    if past_job is None or past_job["source_fingerprint"] != source.fingerprint:
+        return None
+    if past_job["file_times"] != stamp_of(job, source):
+        return None
+    return [(row, name, reason) for row, name, reason in past_job["skipped"]]
+
+
+def stamp_of(job: Job, source: Source) -> str:
+    """sha256 (hex) of sizes and times of all files that are read."""
+    paths = [*expanded(job.inputs), *filter(None, (job.labels, job.masks))]
+    said = [source.stamp, *(_stamp(Path(one)) for one in paths)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of a file; nothing for a folder, whose files `Source.stamp` knows."""
+    if not path.is_file():
+        return []
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]

@@ -1,0 +1,162 @@
+"""Results of tasks in order, also when worker processes die.
+
+What was under way when a worker died is done again, each task alone in a fresh process. A task that
+ends that one too is narrowed down to the one input that does it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+from augtool import worker
+from augtool.block import Ints
+from augtool.errors import BrokenInput, WorkerDied
+from augtool.isolate import ChildDied, in_child
+from augtool.sources._contract import Source
+from augtool.worker import Report, Task
+
+T = TypeVar("T")
+R = TypeVar("R")
+Broken = tuple[int, str, str]
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """An executor that goes on after a worker has died."""
+
+    def renew(self) -> None: ...
+
+
+def in_order(
+    engine: Executor,
+    submit: Callable[[T], Future[R]],
+    tasks: Iterable[T],
+    ahead: int,
+    alone: Callable[[T], R],
+) -> Iterator[R]:
+    """What the tasks give, in their order, with at most ``ahead`` of them under way.
+
+    When a worker dies, those under way are done again by ``alone``, one after another.
+    """
+    todo = iter(tasks)
+    waiting: deque[tuple[T, Future[R] | None]] = deque()
+    while True:
+        _fill(waiting, todo, submit, ahead)
+        if not waiting:
+            return
+        task, future = waiting.popleft()
+        try:
+            result = _of(future)
+        except BrokenExecutor:
+            if not isinstance(engine, Renewable):
+                raise
+            engine.renew()
+            under_way = [(task, future), *waiting]
+            waiting.clear()
+            yield from (_again(*one, alone) for one in under_way)
+        else:
+            yield result
+
+
+def _fill(
+    waiting: deque[tuple[T, Future[R] | None]],
+    todo: Iterator[T],
+    submit: Callable[[T], Future[R]],
+    ahead: int,
+) -> None:
+    """Submit tasks until so many are under way; None stands for one that no worker took."""
+    while len(waiting) < ahead:
+        try:
+            task = next(todo)
+        except StopIteration:
+            return
+        try:
+            waiting.append((task, submit(task)))
+        except BrokenExecutor:
+            waiting.append((task, None))
+            return
+
+
+def _of(future: Future[R] | None) -> R:
+    if future is None:
+        raise BrokenExecutor("no worker took it")
+    return future.result()
+
+
+def _again(task: T, future: Future[R] | None, alone: Callable[[T], R]) -> R:
+    """What a task gave before a worker died, or gives now."""
+    if future is not None and future.done() and not future.cancelled():
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if not isinstance(error, BrokenExecutor):
+            raise error
+    return alone(task)
+
+
+def rendered(context: Path, task: Task, source: Source) -> Report:
+    """`worker.render` in a fresh process.
+
+    Raises `InputChanged` when the source is no longer what it was, `BrokenInput` for the input
+    that ends every process which reads it, and `WorkerDied` when it is none of them.
+    """
+    try:
+        return in_child(worker.render, context, task)
+    except ChildDied as death:
+        _ = source.pixels  # raises when an array that is read in place has changed
+        row = _culprit(context, worker.rows_of_task(context, task))
+        if row is not None:
+            raise BrokenInput(row, source.name(row), f"the process that read it {death}") from None
+        raise _died(death, f"it made {sum(map(len, task.pieces)):,} rows") from None
+
+
+def scanned(context: Path, start: int, stop: int, source: Source) -> list[Broken]:
+    """`worker.unreadable` in fresh processes: a row that ends the one which reads it cannot be
+    read either. Raises `WorkerDied` when one is killed, which says nothing of the row."""
+    try:
+        return in_child(worker.unreadable, context, start, stop)
+    except ChildDied as death:
+        if stop - start > 1:
+            middle = (start + stop) // 2
+            return [
+                *scanned(context, start, middle, source),
+                *scanned(context, middle, stop, source),
+            ]
+        if death.killed:
+            raise _died(death, f"it read {source.name(start)}") from None
+        return [(start, source.name(start), f"the process that read it {death}")]
+
+
+def _culprit(context: Path, rows: Ints) -> int | None:
+    """The first of some source rows that ends the process which reads it, if one does by itself,
+    and not because memory runs out."""
+    if _survives(context, rows):
+        return None
+    while len(rows) > 1:
+        half = rows[: len(rows) // 2]
+        rows = rows[len(half) :] if _survives(context, half) else half
+    try:
+        in_child(worker.touch, context, rows)
+    except ChildDied as death:
+        if not death.killed:
+            return int(rows[0])
+    return None
+
+
+def _survives(context: Path, rows: Ints) -> bool:
+    try:
+        in_child(worker.touch, context, rows)
+    except ChildDied:
+        return False
+    return True
+
+
+def _died(death: ChildDied, doing: str) -> WorkerDied:
+    return WorkerDied(
+        f"a worker process {death} while {doing}, and again alone; "
+        "try again with fewer --workers or with more memory"
+    )
