@@ -51,6 +51,9 @@ class Job:
     shards, shard_size
         How many files of near-equal size a folder has, or how many rows ("10000") or bytes
         ("512MB") of uncompressed data each; one when neither is given.
+    index
+        Tars in a folder: also write what ``timm`` wants to know of them, where no other reader
+        takes it for data.
     encode
         How images are stored where each is a file of its own: ``auto`` (JPEG for sources that are
         lossy, else PNG, and npy for what is no picture), ``jpg:QUALITY``, ``png``,
@@ -87,6 +90,7 @@ class Job:
     format: str | None = None
     shards: int | None = None
     shard_size: str | None = None
+    index: Literal["timm"] | None = None
     encode: str = "auto"
     labels_as: Literal["dense", "sparse"] = "dense"
     out_layout: Literal["NHWC", "NCHW"] = "NHWC"

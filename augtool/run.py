@@ -233,6 +233,7 @@ def with_holdout(job: Job) -> list[Job]:
         recipe=dataclasses.replace(job.recipe, label_smoothing=0.0),
         format=None if job.holdout_output and named.suffix else job.format,
         shards=None,
+        index=None,
         copy=None,
         endless=False,
         task_index=0,

@@ -327,6 +327,11 @@ RUN = together(
         metavar="ROWS|BYTES",
         help="Make files of about so many rows (10000) or bytes (512MB).",
     ),
+    click.option(
+        "--index",
+        type=click.Choice(["timm"]),
+        help="Shards of tar: also write what timm wants to know, in .augtool/.",
+    ),
     click.option("--compression", metavar="gzip[:LEVEL]", help="HDF5: compress images, labels."),
     click.option(
         "--encode",
@@ -469,6 +474,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         format=given["format"],
         shards=given["shards"],
         shard_size=given["shard_size"],
+        index=given["index"],
         compression=given["compression"],
         encode=given["encode"],
         labels_as=given["labels_as"],

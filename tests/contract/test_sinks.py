@@ -33,7 +33,7 @@ from augtool.schema import Field
 from augtool.sinks._contract import Order
 
 Rows = dict[str, np.ndarray]
-KNOWN_OPTIONS = {"shards", "compression", "encode", "sparse", "nchw", "stdout", "order"}
+KNOWN_OPTIONS = {"shards", "compression", "encode", "sparse", "nchw", "stdout", "order", "index"}
 M = 100
 
 
@@ -434,6 +434,7 @@ def test_an_option_that_a_format_lacks_is_refused_with_those_that_have_it(
         "nchw": {"out_layout": "NCHW"},
         "order": {"recipe": {"order": "source", "num": None}},
         "stdout": {},
+        "index": {"index": "timm"},
     }[option]
     output = Path("-") if option == "stdout" else place(name, tmp_path)
     with pytest.raises(UsageError, match=f"the format {name} has no such thing; formats") as error:

@@ -213,6 +213,30 @@ def test_the_last_member_describes_and_records_the_rows(make: Make) -> None:
     assert records == summary.digests  # those of a run do not depend on shards
 
 
+def test_timm_finds_an_index_where_no_other_reader_looks(make: Make) -> None:
+    plain, _ = make("plain", format="tar", shards=4)
+    folder, _ = make("out", format="tar", shards=4, index="timm")
+    (split,) = json.loads((folder / ".augtool" / "_info.json").read_text())["splits"].values()
+    assert split["name"] == "train"
+    root, lengths = folder / ".augtool", []
+    for name, length in zip(split["filenames"], split["shard_lengths"], strict=True):
+        lengths.append(len(list(samples(root / name))))
+        assert lengths[-1] == length
+    assert sum(lengths) == split["num_samples"] == 330
+    assert sorted(one.name for one in folder.iterdir()) == sorted(
+        one.name for one in plain.iterdir()
+    )
+    with augtool.open(folder) as mixed:
+        assert len(mixed) == 330
+
+
+def test_an_index_is_for_a_folder_of_tars(make: Make) -> None:
+    with pytest.raises(UsageError, match="an index is for a folder of shards"):
+        make("mixed.tar", index="timm")
+    with pytest.raises(UsageError, match="index timm: the format hdf5 has no such thing"):
+        make("shards", format="hdf5", index="timm")
+
+
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 100_000])
 def test_members_are_read_whatever_their_size(size: int) -> None:
     data = (bytes(range(256)) * 400)[:size]
