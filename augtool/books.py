@@ -314,6 +314,7 @@ def open_notes() -> Iterator[Books]:
     with tempfile.TemporaryDirectory(prefix="augtool-") as folder:
         books = Books(Path(folder), Path("-"))
         books.scratch.mkdir()
+        books.locks.touch()
         yield books
 
 

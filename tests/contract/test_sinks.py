@@ -413,6 +413,7 @@ def test_what_is_discarded_leaves_nothing_and_is_what_the_others_write(
     for output, workers in ((tmp_path / "nowhere" / "x", 2), (tmp_path / "mine", 0), ("-", 0)):
         summary = augtool.run(job(photos, Path(output), "null", workers=workers))
         assert (summary.rows, summary.nbytes) == (350, 0)
+        assert 1 <= summary.processes <= max(1, workers)  # none died at once
         assert summary.digests == digests
     assert capfd.readouterr().out == ""
     assert (tmp_path / "mine").read_text() == "mine"
