@@ -236,6 +236,19 @@ READING = together(
         metavar="0|1",
         help="The number of the first class.",
     ),
+    click.option(
+        "--max-pixels",
+        type=values.Whole(1),
+        default=60_000_000,
+        show_default=True,
+        help="Images of more pixels are broken: a small file can declare any size.",
+    ),
+    click.option(
+        "--max-unpacked",
+        type=values.Bytes(),
+        help="What a member, chunk, array or archive may unpack to.  [default: 256MiB a member or "
+        "chunk; in all 1GiB, or 100 times its size]",
+    ),
 )
 
 RECIPE = together(

@@ -24,7 +24,7 @@ from augtool.sources._stored_targets import StoredTarget, digest_of
 
 ARRAY_READING = frozenset(
     {"size", "mode", "image_key", "label_key", "label_missing", "mask_key", "layout", "target"}
-    | {"num_classes", "label_base"}
+    | {"num_classes", "label_base", "max_unpacked"}
 )
 PIXEL_DTYPES = ("uint8", "uint16", "float32", "float64")
 

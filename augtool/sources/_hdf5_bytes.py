@@ -17,15 +17,15 @@ import numpy as np
 
 from augtool.errors import SourceError
 from augtool.isolate import limited
+from augtool.sources import _caps
 from augtool.sources._extents import Extent
 from augtool.sources._hdf5_find import Ask
 
 CPU_SECONDS = 30
 """A step that takes longer than this is a loop that the library does not leave."""
 
-_MOST_CHUNK_BYTES = 1 << 30
 _PIECE_BYTES = 4 << 20
-SPARE_BYTES = 1 << 30
+SPARE_BYTES = 384 << 20
 
 
 def extent_of(ask: Ask, dataset: h5py.Dataset, scratch_name: str) -> Extent:
@@ -60,6 +60,8 @@ def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
     check_chunks(ask, dataset)
     dtype = dataset.dtype.newbyteorder("=")
     extent = Extent(path, 0, dataset.shape, dtype.str)
+    packed = dataset.id.get_storage_size()
+    _caps.check_whole(ask.reading, ask.where(dataset), packed, extent.nbytes)
     _reserve(ask, dataset, extent)
     out = np.memmap(path, dtype, "r+", shape=dataset.shape)
     for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
@@ -70,10 +72,12 @@ def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
 
 
 def check_chunks(ask: Ask, dataset: h5py.Dataset) -> None:
-    if _chunk_bytes(dataset) > _MOST_CHUNK_BYTES:
+    """Raise `SourceError` for chunks that would take too much memory."""
+    most = _caps.of_piece(ask.reading)
+    if _chunk_bytes(dataset) > most:
         raise SourceError(
-            f"{ask.where(dataset)} has chunks of {_chunk_bytes(dataset):,} bytes, and more than "
-            f"{_MOST_CHUNK_BYTES:,} are not unpacked; write it again with smaller chunks"
+            f"{ask.where(dataset)} has chunks of {_chunk_bytes(dataset):,} bytes, more than "
+            f"{most:,}; {_caps.OPTION}"
         )
 
 

@@ -56,7 +56,8 @@ class FolderMasks:
         """One label image at its own size, (h, w), which is that of its upright image."""
         file = next(self.listing.files(np.array([row])))
         try:
-            ids = label_images.decode(content_of(self.root, row, file))
+            content = content_of(self.root, row, file)
+            ids = label_images.decode(content, self.images.reading.max_pixels)
         except BadImage as error:
             raise self._broken(row, str(error)) from error
         size = self._image_size(row)

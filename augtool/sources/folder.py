@@ -16,13 +16,12 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources import _beside, _listing, npy
 from augtool.sources._contract import Notes, Rows
-from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._file_store import FileStore
 from augtool.sources._listing import Classes
 from augtool.sources._stored_targets import StoredTarget
 
-_IMAGE_READING = frozenset({"size", "fit", "resample", "background", "mode", "split"})
-READING = _IMAGE_READING | {"classes"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes"} | _beside.TABLE_READING
 
 
 @dataclass(frozen=True)

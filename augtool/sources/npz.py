@@ -18,6 +18,7 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
+from augtool.sources import _caps
 from augtool.sources._array_masks import MASK_KEY, check_masks, mask_extent
 from augtool.sources._arrays import (
     ARRAY_READING,
@@ -77,15 +78,15 @@ def open(spec: str, reading: Reading, scratch: Path) -> Source:
     version = Version.of(path)
     with _opened(spec) as file:
         found = _found(spec, file, reading, scratch)
-    find_column = partial(_column, spec, found.images.shape[0], scratch)
+    find_column = partial(_column, spec, found.images.shape[0], reading, scratch)
     return source_of(path, version, found, reading, find_column)
 
 
 def _found(spec: str, file: zipfile.ZipFile, reading: Reading, scratch: Path) -> Found:
     chosen = _chosen(spec, file, reading)
-    images = _unpacked(spec, file, chosen.images, scratch / "images.raw", PIXEL_DTYPES)
+    images = _unpacked(spec, file, reading, chosen.images, scratch / "images.raw", PIXEL_DTYPES)
     labels = {
-        name: _unpacked(spec, file, key, scratch / f"labels-{number}.raw")
+        name: _unpacked(spec, file, reading, key, scratch / f"labels-{number}.raw")
         for number, (name, key) in enumerate(chosen.labels.items())
     }
     by_key = {chosen.images: images, **{chosen.labels[name]: labels[name] for name in labels}}
@@ -101,7 +102,7 @@ def _found(spec: str, file: zipfile.ZipFile, reading: Reading, scratch: Path) ->
     targets, warnings = stored_targets(arrays, reading, scratch)
     masks = None
     if chosen.masks is not None:
-        masks = _unpacked(spec, file, chosen.masks, scratch / "masks.raw")
+        masks = _unpacked(spec, file, reading, chosen.masks, scratch / "masks.raw")
         where = f"{spec}: {chosen.masks}"
         check_masks(masks.shape, np.dtype(masks.dtype), images, layout, where)
         masks = mask_extent(masks)
@@ -117,12 +118,12 @@ def _opened(spec: str) -> Iterator[zipfile.ZipFile]:
         raise SourceError(f"{spec}: not readable as npz, perhaps damaged ({error})") from error
 
 
-def _column(spec: str, n: int, scratch: Path, key: str) -> Extent:
+def _column(spec: str, n: int, reading: Reading, scratch: Path, key: str) -> Extent:
     """Where the member ``key`` lies after it was unpacked."""
     with _opened(spec) as file:
         _check_there(spec, key, _names_in(file))
         path = column_path(scratch, key)
-        extent = _unpacked(spec, file, key, path)
+        extent = _unpacked(spec, file, reading, key, path)
     if extent.shape[:1] != (n,):
         rows = f"{extent.shape[0]} rows" if extent.shape else "one value"
         raise UsageError(f"{spec}: {key} has {rows}, the images have {n}; choose another member")
@@ -182,6 +183,7 @@ def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> _Chosen:
 def _unpacked(
     spec: str,
     file: zipfile.ZipFile,
+    reading: Reading,
     name: str,
     path: Path,
     dtypes: tuple[str, ...] | None = None,
@@ -199,6 +201,7 @@ def _unpacked(
                 f"{spec}: {name} {shown_shape(header.shape)} should have {header.nbytes:,} bytes "
                 f"and has {info.file_size:,}; the file is damaged"
             )
+        _caps.check_whole(reading, f"{spec}: {name}", info.compress_size, header.nbytes)
         free = shutil.disk_usage(path.parent).free
         if header.nbytes > free:
             raise SourceError(

@@ -22,14 +22,15 @@ from augtool.sources import _beside, _pack, _parquet, _staging
 from augtool.sources._cells import labels_of
 from augtool.sources._columns import as_text
 from augtool.sources._contract import Notes, Source
-from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
 from augtool.sources._stored_targets import LabelArray, stored_targets
 from augtool.sources._tables import Column
 
-READING = frozenset(
-    {"size", "fit", "resample", "background", "mode", "image_key", "label_key", "label_missing"}
+READING = (
+    IMAGE_READING
+    | {"max_unpacked", "image_key", "label_key", "label_missing"}
     | {"target", "num_classes", "label_base"}
 )
 _MAGIC = b"PAR1"

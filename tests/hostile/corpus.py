@@ -1,0 +1,204 @@
+"""Hostile files, made from nothing: bombs, lies, other formats under the names of images.
+
+Everything is a function of its arguments: the same bytes every time.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIZE = (9, 14)  # height, width of the good images
+HUGE = 60_000
+
+
+def good(kind: str = "PNG", seed: int = 0, mode: str = "RGB", **options: object) -> bytes:
+    """An image of `SIZE` in any format and mode."""
+    height, width = SIZE
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def png(width: int, height: int, depth: int = 8, colour: int = 0, data: bytes = b"", *,
+        before: bytes = b"") -> bytes:  # fmt: skip
+    """A PNG that says it is so large and holds ``data``, compressed, whatever that is."""
+    head = struct.pack(">IIBBBBB", width & 0xFFFFFFFF, height & 0xFFFFFFFF, depth, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + before
+        + chunk(b"IDAT", zlib.compress(data, 9))
+        + chunk(b"IEND", b"")
+    )
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def flat_png(side: int, depth: int = 1) -> bytes:
+    """A whole PNG of ``side`` × ``side`` black pixels: bytes on disk, megabytes in memory."""
+    row = bytes(1 + math.ceil(side * depth / 8))
+    return png(side, side, depth, 0, row * side)
+
+
+def gif(width: int, height: int, frames: int = 1) -> bytes:
+    """A GIF whose screen is so large, of frames of one pixel."""
+    frame = b"\x2c" + struct.pack("<HHHH", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0"
+    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    return b"GIF89a" + screen + frame * frames + b"\x3b"
+
+
+def bmp(width: int, height: int, compression: int = 0, data: bytes = b"") -> bytes:
+    """A BMP of 24 bits, or of 8 bits where it is compressed."""
+    bits = 8 if compression else 24
+    head = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(data), 0, 0, 0, 0
+    )
+    return b"BM" + struct.pack("<IHHI", 54 + len(data), 0, 0, 54) + head + data
+
+
+def tiff(tags: dict[int, tuple[int, int, int]], following: int = 0, tail: bytes = b"") -> bytes:
+    """A TIFF with these tags, (type, count, value) each; ``following`` is where the next directory
+    is said to be."""
+    entries = b"".join(struct.pack("<HHII", tag, *tags[tag]) for tag in sorted(tags))
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", following)
+    return b"II*\0" + struct.pack("<I", 8) + directory + tail
+
+
+def grey_tiff(width: int, height: int, strip: int, nbytes: int, **more: int) -> bytes:
+    """A grey TIFF whose only strip is said to lie at ``strip`` and to have ``nbytes``."""
+    tags = {
+        256: (4, 1, width), 257: (4, 1, height), 258: (3, 1, 8),
+        259: (3, 1, more.get("packed", 1)), 262: (3, 1, 1), 273: (4, 1, strip), 277: (3, 1, 1),
+        278: (4, 1, height), 279: (4, 1, nbytes),
+    }  # fmt: skip
+    return tiff(tags, more.get("following", 0), bytes(SIZE[0] * SIZE[1]))
+
+
+def webp_canvas(width: int, height: int) -> bytes:
+    """A WebP with a canvas of this size, and no picture in it."""
+    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    vp8x = b"VP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + sizes
+    anim = b"ANIM" + struct.pack("<I", 6) + bytes(6)
+    body = b"WEBP" + vp8x + anim
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def jpeg_of_size(width: int, height: int) -> bytes:
+    """A whole JPEG whose header was changed to another size."""
+    data = bytearray(good("JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def jpeg_of_scans(side: int, scans: int) -> bytes:
+    """A progressive JPEG of ``side`` × ``side`` grey pixels that begins ``scans`` times more: each
+    scan walks over all of it and takes a few bytes."""
+    out = io.BytesIO()
+    Image.new("L", (side, side), 90).save(out, "JPEG", progressive=True)
+    data = out.getvalue()
+    starts = [at for at in range(len(data) - 1) if data[at : at + 2] == b"\xff\xda"]
+    last, end = starts[-1], data.rindex(b"\xff\xd9")
+    tables = data.rindex(b"\xff\xc4", 0, last)
+    return data[:end] + data[tables:end] * scans + data[end:]
+
+
+def exif_of(orientation: int, offset: int = 8, count: int = 1) -> bytes:
+    """An EXIF block with one orientation tag."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, count, orientation & 0xFFFF, 0)
+    directory = struct.pack("<H", 1) + entry + struct.pack("<I", offset)
+    return b"Exif\0\0" + b"II*\0" + struct.pack("<I", offset) + directory
+
+
+FOREIGN: dict[str, bytes] = {
+    "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(touch OWNED) system\nshowpage\n",
+    "pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
+    "fli": struct.pack("<IHHHHHH", 1 << 20, 0xAF11, 9, 9999, 9999, 8, 0) + bytes(112),
+    "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + bytes(64),
+    "icns": b"icns" + struct.pack(">I", 64) + b"ic07" + bytes(52),
+    "svg": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg">'
+    b'<image href="file:///etc/passwd"/></svg>',
+    "ico": b"\0\0\1\0\1\0\x10\x10\0\0\1\0\x20\0" + struct.pack("<II", 68, 22) + bytes(68),
+    "jp2": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64),
+    "avif": struct.pack(">I", 28) + b"ftypavif" + bytes(64),
+    "dds": b"DDS " + struct.pack("<I", 124) + bytes(120),
+    "wmf": b"\xd7\xcd\xc6\x9a" + bytes(64),
+    "fits": b"SIMPLE  =                    T".ljust(2880),
+    "xpm": b'/* XPM */\nstatic char *a[] = {"1 1 1 1", "a c #000", "a"};\n',
+    "pcx": b"\x0a\x05\x01\x08" + bytes(124),
+    "sgi": b"\x01\xda\x00\x01" + bytes(508),
+    "qoi": b"qoif" + struct.pack(">IIBB", 1 << 31, 1 << 31, 4, 0),
+    "pickle": b"\x80\x04cos\nsystem\n(S'touch OWNED'\ntR.",
+    "shell": b"#!/bin/sh\ntouch OWNED\n",
+    "html": b"<html>404 Not Found</html>",
+    "zip": b"PK\3\4" + bytes(40),
+    "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+}
+"""Files of formats that are never opened."""
+
+
+def bombs() -> dict[str, bytes]:
+    """Small files that say, or are, much more than they seem; none can be used."""
+    megabytes = zlib.compress(bytes(80 << 20), 9)
+    return {
+        "declared.png": png(HUGE, HUGE),
+        "declared-int.png": png(-1, -1),
+        "whole.png": flat_png(16_000),
+        "nothing.png": png(0, 0),
+        "text.png": png(9, 9, before=chunk(b"zTXt", b"k\0\0" + megabytes)),
+        "short.png": png(9, 9),
+        "screen.gif": gif(65_535, 65_535),
+        "canvas.webp": webp_canvas(1 << 24, 1 << 24),
+        "declared.bmp": bmp(HUGE, HUGE),
+        "negative.bmp": bmp(HUGE, -HUGE),
+        "runs.bmp": bmp(HUGE, HUGE, 1, b"\xff\0" * 99),
+        "declared.tif": grey_tiff(HUGE, HUGE, 8, 9),
+        "words.tif": tiff({256: (4, 1, 9), 257: (4, 1, 9), 273: (4, 1 << 30, 8)}),
+        "strips.tif": grey_tiff(14, 9, 1 << 31, 1 << 31),
+        "packed.tif": grey_tiff(HUGE, HUGE, 134, 126, packed=8),
+        "declared.ppm": b"P6 60000 60000 255\n",
+        "digits.ppm": b"P6 " + b"9" * 5000 + b" 9 255\n",
+        "plain.ppm": b"P3 60000 60000 255\n1 2 3\n",
+        "declared.jpg": jpeg_of_size(65_500, 65_500),
+    }
+
+
+def cuts(data: bytes, count: int) -> Iterator[bytes]:
+    """Beginnings of a file, evenly spread, all too short to be read."""
+    for number in range(count):
+        yield data[: 1 + number * (len(data) // 2) // count]
+
+
+def special_files(folder: Path, suffix: str = ".png") -> list[Path]:
+    """Things of the file system that are called like images, and are none."""
+    kinds = ("fifo", "socket", "device", "dangling", "loop")
+    made = {name: folder / f"{name}{suffix}" for name in kinds}
+    os.mkfifo(made["fifo"])
+    here = Path.cwd()
+    with socket.socket(socket.AF_UNIX) as listening:  # its path must be short
+        os.chdir(folder)
+        try:
+            listening.bind(made["socket"].name)
+        finally:
+            os.chdir(here)
+    made["device"].symlink_to("/dev/zero")
+    made["dangling"].symlink_to("nowhere")
+    made["loop"].symlink_to(made["loop"].name)
+    return list(made.values())
+
+
+Make = Callable[[], bytes]
