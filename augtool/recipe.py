@@ -68,8 +68,8 @@ class Reading:
     max_pixels
         Images of more pixels are not decoded.
     max_unpacked
-        Bytes that a member, a chunk or an archive may unpack to; None: 256 MiB a member or chunk,
-        for all of a compressed archive or array 1 GiB or 100 times what it takes.
+        Bytes that a file of an image, a member or a chunk may have, and that all of a compressed
+        archive or array may unpack to; None: 256 MiB, in all 1 GiB or 100 times what it takes.
     """
 
     size: tuple[int, int] | None = None

@@ -246,8 +246,8 @@ READING = together(
     click.option(
         "--max-unpacked",
         type=values.Bytes(),
-        help="What a member, chunk, array or archive may unpack to.  [default: 256MiB a member or "
-        "chunk; in all 1GiB, or 100 times its size]",
+        help="What a file, member or chunk may take in memory, and an array or archive unpack to.  "
+        "[default: 256MiB; in all 1GiB, or 100 times its size]",
     ),
 )
 

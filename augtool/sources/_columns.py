@@ -15,6 +15,7 @@ import numpy.typing as npt
 from augtool.errors import UsageError
 from augtool.sources._contract import Rows, Source
 from augtool.sources._extents import Extent
+from augtool.sources._npy_header import mapped
 
 Values = npt.NDArray[Any]
 
@@ -83,7 +84,7 @@ def text_extent(values: Values, path: Path) -> Extent:
 
 def _from_npy(file: str) -> Values:
     try:
-        values: Values = np.load(file, allow_pickle=False)
+        values: Values = mapped(Path(file))
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{file}: not readable as npy ({error}); check the path") from None
     if values.dtype.kind not in "biufSU":

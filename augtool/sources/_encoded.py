@@ -22,7 +22,9 @@ from augtool.sources._stored_targets import StoredTarget
 
 One = TypeVar("One")
 
-IMAGE_READING = frozenset({"size", "fit", "resample", "background", "mode", "max_pixels"})
+IMAGE_READING = frozenset(
+    {"size", "fit", "resample", "background", "mode", "max_pixels", "max_unpacked"}
+)
 """The fields of `Reading` that say how encoded images become pixels."""
 
 _PROBES = 64

@@ -16,10 +16,12 @@ from augtool.sources._listing import Listing
 
 @dataclass(frozen=True)
 class FileStore:
-    """The files of ``listing``, whose names are relative to ``root``. See `Store`."""
+    """The files of ``listing``, whose names are relative to ``root``, of at most so many bytes
+    each. See `Store`."""
 
     root: bytes
     listing: Listing
+    most: int
 
     @property
     def place(self) -> str:
@@ -41,10 +43,11 @@ class FileStore:
         for batch in batches(wanted):
             with _listing.opened(self.root) as within:
                 data = [
-                    (place, content_of(self.root, row, file, within=within))
+                    (place, content_of(self.root, row, file, self.most, within=within))
                     for place, row, file in batch
                 ]
             yield from data
 
     def content(self, row: int, most: int | None = None) -> bytes:
-        return content_of(self.root, row, next(self.listing.files(np.array([row]))), most)
+        file = next(self.listing.files(np.array([row])))
+        return content_of(self.root, row, file, self.most, most)

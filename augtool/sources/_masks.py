@@ -14,7 +14,7 @@ from augtool import label_images
 from augtool.errors import BrokenInput, SourceError, UsageError
 from augtool.images import BadImage
 from augtool.label_images import Ids
-from augtool.sources import _listing
+from augtool.sources import _caps, _listing
 from augtool.sources._contract import Pixels, Rows, Source
 from augtool.sources._encoded import EncodedSource
 from augtool.sources._files import content_of
@@ -56,7 +56,8 @@ class FolderMasks:
         """One label image at its own size, (h, w), which is that of its upright image."""
         file = next(self.listing.files(np.array([row])))
         try:
-            content = content_of(self.root, row, file)
+            most = _caps.of_piece(self.images.reading)
+            content = content_of(self.root, row, file, most)
             ids = label_images.decode(content, self.images.reading.max_pixels)
         except BadImage as error:
             raise self._broken(row, str(error)) from error

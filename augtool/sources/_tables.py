@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
 from augtool.sources import _parquet
 from augtool.sources._listing import EXTENSIONS, shown
+from augtool.sources._npy_header import mapped
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
@@ -162,7 +162,6 @@ def npy(path: Path) -> npt.NDArray[Any]:
     if not path.is_file():
         raise UsageError(f"{where}: there is no such file; check the path")
     try:
-        values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped(path)
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{where}: not readable as npy ({error}); check the file") from None
-    return values

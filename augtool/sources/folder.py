@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _beside, _listing, npy
+from augtool.sources import _beside, _caps, _listing, npy
 from augtool.sources._contract import Notes, Rows
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._file_store import FileStore
@@ -90,7 +90,7 @@ def _by_folders(root: bytes, spec: str, reading: Reading, scratch: Path) -> Enco
     check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
     source = EncodedSource(
-        store=FileStore(root, listing),
+        store=FileStore(root, listing, _caps.of_piece(reading)),
         reading=reading,
         n=n,
         shape=None,
@@ -120,7 +120,7 @@ def _labelled(
         _listing.forget(left_out, root, os.fsencode(table.absolute()))
     listing = _listing.write_files(files, [order[place] for place in found.places], scratch)
     source = EncodedSource(
-        store=FileStore(root, listing),
+        store=FileStore(root, listing, _caps.of_piece(reading)),
         reading=reading,
         n=len(found.places),
         shape=None,

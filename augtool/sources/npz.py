@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,27 +32,14 @@ from augtool.sources._contract import NO_MASKS, Source
 from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
 from augtool.sources._names import USUAL_NAMES, target_names
+from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
 
 READING = ARRAY_READING
 _AT_ONCE = 1 << 20
-_MOST_HEADER = 10_000  # bytes, NumPy's own bound
 _SUFFIX = ".npy"
 # encrypted members are a RuntimeError, unknown compressions a NotImplementedError
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What the beginning of a member says."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the array itself."""
-        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
 
 def sniff(spec: str) -> bool:
@@ -191,7 +178,9 @@ def _unpacked(
     """The member ``name`` copied to ``path``, a piece at a time, after its size was checked."""
     info = file.getinfo(name + _SUFFIX)
     with file.open(info) as member:
-        header = _header(member)
+        header = read_header(member)
+        if header.by_columns and len(header.shape) > 1:
+            raise ValueError("an array in Fortran order: save it with np.ascontiguousarray")
         if dtypes is not None and header.dtype.name not in dtypes:
             raise UsageError(
                 f"{spec}: {name} is {header.dtype}; pixels are {', '.join(dtypes)}: convert them"
@@ -216,21 +205,6 @@ def _unpacked(
         if left:
             raise SourceError(f"{spec}: {name} ends {left:,} bytes early; the file is damaged")
     return Extent(path, 0, header.shape, header.dtype.str)
-
-
-def _header(member: IO[bytes]) -> _Header:
-    """The member's header. Raises ValueError for anything but a plain array in C order."""
-    version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        read = np.lib.format.read_array_header_1_0
-    else:
-        read = np.lib.format.read_array_header_2_0
-    shape, by_columns, dtype = read(member, max_header_size=_MOST_HEADER)
-    if dtype.hasobject:
-        raise ValueError("it holds pickled objects, which are never loaded")
-    if by_columns and len(shape) > 1:
-        raise ValueError("an array in Fortran order: save it with np.ascontiguousarray")
-    return _Header(shape, dtype)
 
 
 def _mapped(extent: Extent) -> npt.NDArray[Any]:

@@ -30,7 +30,7 @@ from augtool.sources._tables import Column
 
 READING = (
     IMAGE_READING
-    | {"max_unpacked", "image_key", "label_key", "label_missing"}
+    | {"image_key", "label_key", "label_missing"}
     | {"target", "num_classes", "label_base"}
 )
 _MAGIC = b"PAR1"
@@ -118,7 +118,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
         raise SourceError(f"{place}: holds no rows")
     listed = scratch / "parquet-files.json"
     listed.write_text(json.dumps([str(path) for path in paths]))
-    store = _pack.stored(found, [staged], place, scratch)
+    store = _pack.stored(found, [staged], place, reading, scratch)
     source = EncodedSource(
         store=store,
         reading=reading,

@@ -27,7 +27,7 @@ from augtool.sources._samples import Archive, Sample
 
 READING = (
     IMAGE_READING
-    | {"max_unpacked", "image_key", "label_key", "label_column"}
+    | {"image_key", "label_key", "label_column"}
     | {"label_missing", "target", "num_classes", "label_base"}
 )
 _IMAGES = (*sorted(one[1:].decode() for one in _listing.EXTENSIONS), "heic", "heif")
@@ -111,7 +111,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
         rest = f" ({_listing.not_read(left_out)})" if left_out else ""
         raise SourceError(f"{place}: holds no images with labels{rest}")
     targets, said = labels.targets(reading, place, scratch)
-    store = _pack.stored(found, files, place, scratch)
+    store = _pack.stored(found, files, place, reading, scratch)
     fingerprint = _beside.fingerprint(store.digest(), targets)
     notes = Notes((*warnings, *said), dict(left_out))
     if image.rpartition(".")[2] == _ARRAY:

@@ -26,7 +26,7 @@ from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_tar
 from augtool.sources._zip_members import DEFLATED, STORED, BadZip, ZipMember, data_offset, members
 from augtool.sources.folder import PathColumns, check_share, class_warnings
 
-READING = IMAGE_READING | {"split", "classes", "max_unpacked"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes"} | _beside.TABLE_READING
 _SIGNATURES = (b"PK\3\4", b"PK\5\6")
 _LOCAL = 30  # bytes that at least stand before a member
 _AT_ONCE = 1 << 20
@@ -91,7 +91,7 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
             unpacked = _unpacked_bytes(found, order)
             _caps.check_whole(reading, place, path.stat().st_size, unpacked)
             _staging.check_room(scratch, place, unpacked)
-            store, damaged = _stored(path, file, found, order, place, scratch)
+            store, damaged = _stored(path, file, found, order, place, reading, scratch)
     except BadZip as error:
         raise SourceError(f"{place}: {error}; get the archive again") from error
     except OSError as error:
@@ -240,7 +240,13 @@ def _labelled(
 
 
 def _stored(
-    path: Path, file: BinaryIO, found: _Images, order: list[int], place: str, scratch: Path
+    path: Path,
+    file: BinaryIO,
+    found: _Images,
+    order: list[int],
+    place: str,
+    reading: Reading,
+    scratch: Path,
 ) -> tuple[_pack.PackStore, list[bytes]]:
     """The index of the rows, deflated members unpacked in the order in which they lie there; and
     the names of the members that are damaged."""
@@ -263,7 +269,7 @@ def _stored(
     rows = _pack.Found()
     for at in order:
         rows.add(found.names[at], *lies[at].tolist())
-    return _pack.stored(rows, [path, copy], place, scratch), damaged
+    return _pack.stored(rows, [path, copy], place, reading, scratch), damaged
 
 
 def _inflate(file: IO[bytes], member: ZipMember, out: IO[bytes]) -> bool:

@@ -202,3 +202,66 @@ def special_files(folder: Path, suffix: str = ".png") -> list[Path]:
 
 
 Make = Callable[[], bytes]
+
+
+def tar_member(name: bytes, data: bytes, kind: bytes = b"0", size: int | None = None) -> bytes:
+    """A member of a tar; ``size`` is what its header says, else the truth."""
+    size = len(data) if size is None else size
+    octal = b"%011o\0" % size if 0 <= size < 8**11 else (size & ((1 << 96) - 1) | 1 << 95).to_bytes(12, "big")  # fmt: skip  # noqa: E501
+    if size < 0:
+        octal = b"\xff" + octal[1:]
+    head = bytearray(512)
+    head[0:100] = name[:100].ljust(100, b"\0")
+    head[100:108], head[108:116], head[116:124] = b"0000644\0", b"0000000\0", b"0000000\0"
+    head[124:136], head[136:148] = octal, b"%011o\0" % 0
+    head[148:156], head[156:157] = b" " * 8, kind
+    head[257:265] = b"ustar\x0000"
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + data + bytes(-len(data) % 512)
+
+
+def pax(records: dict[bytes, bytes], kind: bytes = b"x") -> bytes:
+    """A pax header."""
+    body = b""
+    for key, value in records.items():
+        line = b" " + key + b"=" + value + b"\n"
+        length = len(line)
+        while len(b"%d" % length) + len(line) != length:
+            length = len(b"%d" % length) + len(line)
+        body += b"%d" % length + line
+    return tar_member(b"pax", body, kind)
+
+
+def row(key: bytes = b"0", seed: int = 0) -> bytes:
+    """The members of one good row of a WebDataset tar."""
+    return tar_member(key + b".png", good(seed=seed)) + tar_member(
+        key + b".cls", b"%d" % (seed % 2)
+    )
+
+
+def tars() -> dict[str, bytes]:
+    """Tars that are no good, each for another reason."""
+    end, two = bytes(1024), row() + row(b"1", 1)
+    lone = b"2.png"
+    deep = b"".join(pax({b"comment": b"x"}) for _ in range(3000))
+    sparse = {b"GNU.sparse.major": b"1", b"GNU.sparse.minor": b"0", b"GNU.sparse.name": lone}
+    return {
+        "backwards": two + tar_member(lone, b"", size=-512) + end,
+        "backwards-far": two + tar_member(lone, b"", size=-(1 << 40)) + end,
+        "round-and-round": two + tar_member(b"noname", b"", size=-512) + end,
+        "lying": two + tar_member(lone, b"x", size=1 << 40) + end,
+        "lying-most": two + tar_member(lone, b"x", size=1 << 90) + end,
+        "pax-backwards": two + pax({b"size": b"-1024"}) + tar_member(lone, b"x") + end,
+        "pax-lying": two + pax({b"size": b"99999999999999"}) + tar_member(lone, b"x") + end,
+        "pax-word": two + pax({b"size": b"many"}) + tar_member(lone, b"x") + end,
+        "pax-header": two + tar_member(b"pax", b"9 a=b\n", b"x", size=1 << 33) + end,
+        "pax-header-backwards": two + tar_member(b"pax", b"", b"x", size=-512) + end,
+        "pax-chain": two + deep + tar_member(lone, b"x") + end,
+        "pax-length": two + tar_member(b"pax", b"0 a=b\n", b"x") + tar_member(lone, b"x") + end,
+        "long-name": two + tar_member(b"L", b"x", b"L", size=1 << 33) + end,
+        "sparse-old": two + tar_member(lone, b"x", b"S", size=1 << 40) + end,
+        "sparse": two + pax(sparse) + tar_member(lone, b"99999999\n0\n1\n") + end,
+        "sparse-map": two + pax({b"GNU.sparse.map": b"0,1,x"}) + tar_member(lone, b"x") + end,
+        "no-row": end,
+        "only-pickle": tar_member(b"0.pyd", FOREIGN["pickle"]) + tar_member(b"0.cls", b"1") + end,
+    }
