@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -19,7 +20,7 @@ from augtool.errors import SourceError
 from augtool.isolate import limited
 from augtool.sources import _caps
 from augtool.sources._extents import Extent
-from augtool.sources._hdf5_find import Ask
+from augtool.sources._hdf5_find import Ask, printable
 
 CPU_SECONDS = 30
 """A step that takes longer than this is a loop that the library does not leave."""
@@ -65,10 +66,23 @@ def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
     _reserve(ask, dataset, extent)
     out = np.memmap(path, dtype, "r+", shape=dataset.shape)
     for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
-        with limited(memory_for_chunks(dataset), CPU_SECONDS):
+        with _spoken_of(ask, dataset, piece), limited(memory_for_chunks(dataset), CPU_SECONDS):
             out[piece] = dataset[piece]
     out.flush()
     return extent
+
+
+@contextmanager
+def _spoken_of(ask: Ask, dataset: h5py.Dataset, piece: tuple[slice, ...]) -> Iterator[None]:
+    """Say where it is that the library cannot read."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+        detail = printable(" ".join(str(error).split()))
+        raise SourceError(
+            f"{ask.where(dataset)}: from row {piece[0].start}: a chunk is damaged, or unpacks to "
+            f"more than its {_chunk_bytes(dataset):,} bytes; copy the file again ({detail})"
+        ) from error
 
 
 def check_chunks(ask: Ask, dataset: h5py.Dataset) -> None:
