@@ -48,6 +48,8 @@ class Reading:
         ((folder, caption), …): fixes ids, order and captions of a folder's classes.
     split
         A folder under the input ("train") to read in its place.
+    follow_links
+        Whether linked folders are entered; links to files are always read.
     image_key, label_key, layout
         HDF5 and npz: the arrays to read and the meaning of the image array's axes. Several label
         keys make several targets, named by the keys' last parts.
@@ -79,6 +81,7 @@ class Reading:
     mode: Mode | None = None
     classes: tuple[tuple[str, str], ...] | None = None
     split: str | None = None
+    follow_links: bool = False
     image_key: str | None = None
     label_key: tuple[str, ...] | None = None
     name_column: str | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from augtool import regular
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
 
@@ -42,8 +43,8 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
     import tomllib
 
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        table = tomllib.loads(regular.text_of(file))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {file}: {error}; it must be a UTF-8 TOML file") from None
     known = {
         option.removeprefix("--"): param
@@ -170,6 +171,9 @@ READING = together(
         help="Class folders in order, one a line, or folder<TAB>name.",
     ),
     click.option("--split", metavar="NAME", help="Read this split's folder under --in."),
+    click.option(
+        "--follow-links", is_flag=True, help="Enter linked folders too; each once in a class."
+    ),
     click.option(
         "--image-key",
         metavar="KEY",
@@ -498,7 +502,7 @@ def _class_list(file: Path | None) -> tuple[tuple[str, str], ...] | None:
     if file is None:
         return None
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = regular.text_of(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--classes {file}: {error}; it must be a UTF-8 text file") from None
     pairs = [line.rstrip().partition("\t") for line in lines if line.strip()]

@@ -107,7 +107,7 @@ def open_masks(source: Source, directory: str, scratch: Path, fill: int = 0) -> 
     if source.shape is None:
         raise source.sizes_error()
     root = _root(directory, source.reading.split)
-    files, left_out = _listing.listed(root)
+    files, left_out = _listing.listed(root, source.reading.follow_links)
     if not files.names:
         rest = f" (not read: {_listing.not_read(left_out)})" if left_out else ""
         raise UsageError(f"--masks {directory}: holds no images{rest}")

@@ -3,6 +3,7 @@ memory is taken for it."""
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ def array_in(data: bytes) -> npt.NDArray[Any]:
 
 def mapped(path: Path) -> npt.NDArray[Any]:
     """The array of a .npy file, mapped read-only. Raises OSError and ValueError."""
+    if not path.is_file():  # to open a pipe blocks
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     with path.open("rb") as file:
         header, at = read_header(file), file.tell()
     if header.nbytes > path.stat().st_size - at:

@@ -21,7 +21,7 @@ from augtool.sources._file_store import FileStore
 from augtool.sources._listing import Classes
 from augtool.sources._stored_targets import StoredTarget
 
-READING = IMAGE_READING | {"split", "classes"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes", "follow_links"} | _beside.TABLE_READING
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,15 @@ def _root_of(spec: str, reading: Reading) -> tuple[bytes, str]:
     spec = _listing.shown(os.fsencode(spec)).rstrip("/") or "/"
     if reading.split is None:
         return root, spec
-    return _listing.split_folder(root, reading.split), f"{spec}/{reading.split}"
+    return _listing.split_folder(root, reading), f"{spec}/{reading.split}"
 
 
 def _by_folders(root: bytes, spec: str, reading: Reading, scratch: Path) -> EncodedSource:
     """The classes are the folders."""
     classes = _listing.find_classes(root, spec, reading)
-    listing, counts, left_out = _listing.write_listing(root, classes.folders, scratch)
+    listing, counts, left_out = _listing.write_listing(
+        root, classes.folders, scratch, reading.follow_links
+    )
     n, captions = int(counts.sum()), classes.captions
     check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
@@ -109,7 +111,7 @@ def _labelled(
     """The labels are in a table, or in the images' names."""
     if reading.classes is not None:
         raise UsageError(f"{spec}: --classes names class folders, and labels come from elsewhere")
-    files, left_out = _listing.listed(root)
+    files, left_out = _listing.listed(root, reading.follow_links)
     check_share(spec, len(files.names), left_out, "")
     order = files.order()
     names = [files.names[at] for at in order]

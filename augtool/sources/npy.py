@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from augtool import regular
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
@@ -228,13 +229,13 @@ def _column(spec: str, inside: dict[str, Path], n: int, scratch: Path, key: str)
 def _class_names(folder: Path) -> dict[str, tuple[str, ...]]:
     """The class names of each target that augtool wrote into a folder of its own."""
     try:
-        said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["attributes"]
+        said = json.loads(regular.text_of(folder / _MANIFEST))["attributes"]
         return {
             key.removeprefix("class_names").removeprefix("_"): tuple(map(str, json.loads(value)))
             for key, value in said.items()
             if key.startswith("class_names")
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
