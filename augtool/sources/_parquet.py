@@ -1,8 +1,13 @@
-"""What Parquet files hold, by pyarrow, an extra that is imported when it is needed."""
+"""What Parquet files hold, by pyarrow, an extra that is imported when it is needed.
+
+A file from outside can crash it, or make it take any memory, so this runs in a child process:
+see `augtool.isolate`.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
+from augtool.isolate import limited
+from augtool.sources._column import Column
 from augtool.sources._listing import shown
+
+MEMORY = 640 << 20
+"""Bytes that reading a few rows may take."""
+
+CPU_SECONDS = 1 << 30  # what is read is as long as it is
+
+_BUFFER = 1 << 20
+_BATCH_BYTES = 32 << 20
+_ROWS = 4096
+_CELL_BYTES = 400
+_MOST_FOOTER = 100 << 20
 
 
 def opened(path: Path) -> Any:
@@ -27,9 +45,27 @@ def opened(path: Path) -> Any:
             f"{where}: Parquet files need pyarrow: pip install 'augtool[parquet]'"
         ) from None
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+        with limited(MEMORY, CPU_SECONDS):
+            return pq.ParquetFile(
+                path,
+                buffer_size=_BUFFER,  # without it all of a column is read at once
+                thrift_string_size_limit=_MOST_FOOTER,
+                thrift_container_size_limit=_MOST_FOOTER,
+            )
+    except (OSError, MemoryError, pa.ArrowException) as error:
         raise SourceError(f"{where}: not readable as Parquet ({_line(error)})") from error
+
+
+def headings(path: Path) -> tuple[str, ...]:
+    """The names of the columns. Raises as `opened`."""
+    return tuple(opened(path).schema_arrow.names)
+
+
+def columns(path: Path, names: Sequence[str]) -> dict[str, Column]:
+    """Some columns, with the names of classes. Raises as `opened` and `column`."""
+    file = opened(path)
+    classes = class_names(file)
+    return {name: Column(column(file, name), classes.get(name)) for name in names}
 
 
 def class_names(file: Any) -> dict[str, tuple[str, ...]]:
@@ -53,16 +89,29 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
     """
     import pyarrow as pa
 
+    rows = file.metadata.num_rows
+    batch_rows = rows_at_once(file, name, _ROWS)
     try:
-        parts = [
-            _values(batch.column(0)) for batch in file.iter_batches(columns=[name], batch_size=4096)
-        ]
-    except (OSError, pa.ArrowException) as error:
+        with limited(MEMORY + _CELL_BYTES * rows, CPU_SECONDS):
+            batches = file.iter_batches(columns=[name], batch_size=batch_rows, use_threads=False)
+            parts = [_values(batch.column(0)) for batch in batches]
+    except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"column {name!r}: damaged ({_line(error)})") from error
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if parts and len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
         return np.concatenate(arrays)
     return [cell for part in parts for cell in (part if isinstance(part, list) else part.tolist())]
+
+
+def rows_at_once(file: Any, name: str, most: int) -> int:
+    """How many rows of a column to read at a time, by what the file says of its size."""
+    meta = file.metadata
+    nbytes = 0
+    for group in map(meta.row_group, range(meta.num_row_groups)):
+        parts = map(group.column, range(group.num_columns))
+        own = (one for one in parts if one.path_in_schema.split(".")[0] == name)
+        nbytes += sum(one.total_uncompressed_size for one in own)
+    return int(max(1, min(most, _BATCH_BYTES * max(1, meta.num_rows) // max(1, nbytes))))
 
 
 def _values(array: Any) -> npt.NDArray[Any] | list[Any]:

@@ -16,12 +16,12 @@ from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
 from augtool.sources._cells import labels_of
+from augtool.sources._column import Column
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
 from augtool.sources._npy_header import array_in
 from augtool.sources._samples import Member, Sample
 from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
-from augtool.sources._tables import Column
 
 Data = Callable[[Member], bytes]
 _USUAL = ("soft.npy", "cls", "npy")
