@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -30,7 +30,7 @@ from augtool.books import (
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
-from augtool.errors import SourceError, UsageError
+from augtool.errors import SourceError, UsageError, WorkerDied
 from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
@@ -121,7 +121,7 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
     workers = workers_of(job, source)
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
-    with open_engine(workers) as engine, ExitStack() as stack:
+    with _change_named(source), open_engine(workers) as engine, ExitStack() as stack:
         skipped = unreadable(source, engine, books[0]) if job.on_error == "skip" else ()
         plan = plan_of(job.recipe, source, skipped)
         plans = (plan, plan.validation())
@@ -143,6 +143,17 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
         ),
         holdout=more[0] if more else None,
     )
+
+
+@contextmanager
+def _change_named(source: Source) -> Iterator[None]:
+    """Where a worker dies, look whether a file that it had mapped has become shorter: then that is
+    what killed it, and `InputChanged` says so."""
+    try:
+        yield
+    except WorkerDied:
+        _ = source.pixels, source.masks and source.masks.pixels
+        raise
 
 
 def _make_all(
