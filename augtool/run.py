@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -227,7 +228,7 @@ def with_holdout(job: Job) -> list[Job]:
         task_index=0,
         num_tasks=1,
     )
-    if not _vanishes(job) and named.resolve() == output.resolve():
+    if not _vanishes(job) and os.path.realpath(named) == os.path.realpath(output):
         raise UsageError(f"holdout-out {named}: is the output itself; choose another place")
     return [job, held]
 

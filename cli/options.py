@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -493,7 +494,8 @@ def check_beside(option: str, file: Path, *sources: str) -> None:
     if not file.absolute().parent.is_dir():
         raise UsageError(f"{option} {file}: its folder does not exist; create it first")
     for source in filter(None, sources):
-        if Path(source).resolve() in (file.resolve(), *file.resolve().parents):
+        place = Path(os.path.realpath(file))  # `resolve` raises for links in a circle
+        if Path(os.path.realpath(source)) in (place, *place.parents):
             raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
 
 

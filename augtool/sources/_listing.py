@@ -38,7 +38,8 @@ _LINKED, _SEEN = "linked folders (--follow-links)", "linked folders seen already
 _EXTRA = " (pip install 'augtool[heic]')"  # in the line that counts what was not read
 SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
 _CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Controls, ends of lines, and what turns the direction of text round.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)

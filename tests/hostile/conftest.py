@@ -22,6 +22,9 @@ from augtool_cli.main import main
 try:
     main()
 finally:
+    from multiprocessing import forkserver
+    if forkserver._forkserver._forkserver_pid is not None:
+        forkserver._forkserver._stop()  # wait for it and its children, so that they count
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds) >> 10
     open({peak!r}, "w").write(str(peak))

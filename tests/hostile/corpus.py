@@ -153,7 +153,7 @@ FOREIGN: dict[str, bytes] = {
 
 def bombs() -> dict[str, bytes]:
     """Small files that say, or are, much more than they seem; none can be used."""
-    megabytes = zlib.compress(bytes(80 << 20), 9)
+    megabytes = zlib.compress(bytes(20 << 20), 9)
     return {
         "declared.png": png(HUGE, HUGE),
         "declared-int.png": png(-1, -1),
