@@ -42,8 +42,12 @@ def read_header(file: IO[bytes]) -> NpyHeader:
             read = np.lib.format.read_array_header_2_0
         shape, by_columns, dtype = read(file, max_header_size=_MOST_HEADER)
         lengths = tuple(map(int, shape))
-    except (OSError, ValueError, EOFError):
+    except (OSError, EOFError):
         raise
+    except ValueError as error:
+        long = "max_header_size" in str(error)  # NumPy's advice is to trust the file
+        said = "its header is too long" if long else " ".join(str(error).split())
+        raise ValueError(said) from error
     except Exception as error:  # the header is Python's syntax, and all that can be wrong with it
         raise ValueError(f"its header is damaged: {type(error).__name__}") from error
     if dtype.hasobject:

@@ -5,7 +5,9 @@ Everything is a function of its arguments: the same bytes every time.
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import math
 import os
 import socket
@@ -265,3 +267,97 @@ def tars() -> dict[str, bytes]:
         "no-row": end,
         "only-pickle": tar_member(b"0.pyd", FOREIGN["pickle"]) + tar_member(b"0.cls", b"1") + end,
     }
+
+
+def zip_of(
+    members: list[tuple[bytes, bytes]],
+    method: int = 8,
+    *,
+    size: int | None = None,
+    packed: int | None = None,
+    start: int | None = None,
+    mode: int = 0o100644,
+) -> bytes:
+    """A zip; the directory says ``size``, ``packed`` and ``start`` of each member, else the
+    truth."""
+    body, directory = b"", b""
+    for name, data in members:
+        engine = zlib.compressobj(9, zlib.DEFLATED, -15)
+        content = engine.compress(data) + engine.flush() if method == 8 else data
+        numbers = (zlib.crc32(data), len(content), len(data), len(name), 0)
+        local = struct.pack("<4sHHHHHLLLHH", b"PK\3\4", 20, 0x800, method, 0, 33, *numbers) + name
+        said = (
+            zlib.crc32(data),
+            len(content) if packed is None else packed,
+            len(data) if size is None else size,
+        )
+        directory += struct.pack(
+            "<4sHHHHHHLLLHHHHHLL", b"PK\1\2", 0x314, 20, 0x800, method, 0, 33, *said, len(name),
+            0, 0, 0, 0, mode << 16, len(body) if start is None else start,
+        ) + name  # fmt: skip
+        body += local + content
+    end = (len(members), len(members), len(directory), len(body), 0)
+    return body + directory + struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, *end)
+
+
+def zips() -> dict[str, bytes]:
+    """Zips that are no good, each for another reason, of which none can be used as it is."""
+    own = [(b"cat/%d.png" % number, good(seed=number)) for number in range(4)]
+    names = [(b"cat/%d.png" % number, b"") for number in range(200)]
+    kernel = [(b"cat/k.png", bytes(9 << 20)), *names]
+    return {
+        "overlapping": zip_of(own, start=0),
+        "quoted": zip_of(kernel, size=255 << 20, packed=9 << 10, start=0),
+        "no-directory": zip_of(own)[:-60],
+        "directory-lies": zip_of(own)[:-6] + b"\xff\xff\xff\x7f\0\0",
+        "twice": zip_of([own[0], own[0]]),
+        "links": zip_of(own, mode=0o120777),
+        "method": zip_of(own, 99),
+        "starts-far": zip_of(own, start=0x7FFFFFFF),
+        "many": zip_of(own)[:-12] + b"\xff\xff\xff\xff" + zip_of(own)[-8:],
+    }
+
+
+def npy_header(said: str, version: int = 1) -> bytes:
+    """The header of a .npy file, whatever it says."""
+    text = said.encode() + b" " * (-(len(said) + 11) % 64) + b"\n"
+    length = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text
+
+
+def npy_lies() -> dict[str, bytes]:
+    """Arrays of images that are none."""
+    shape = "{'descr': '|u1', 'fortran_order': False, 'shape': %s}"
+    return {
+        "terabytes": npy_header(shape % "(1099511627776, 9, 14, 3)"),
+        "overflow": npy_header(shape % "(4294967296, 4294967296, 4294967296, 3)"),
+        "negative": npy_header(shape % "(-40, 9, 14, 3)") + bytes(40 * 378),
+        "minus-minus": npy_header(shape % "(-4, -9, 14, 3)") + bytes(4 * 378),
+        "booleans": npy_header(shape % "(True, 9, 14, 3)"),
+        "floats": npy_header(shape % "(4.0, 9, 14, 3)") + bytes(4 * 378),
+        "empty": npy_header(shape % "()"),
+        "objects": npy_header("{'descr': '|O', 'fortran_order': False, 'shape': (4, 9, 14, 3)}")
+        + FOREIGN["pickle"],
+        "object-fields": npy_header(
+            "{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (4, 9, 14, 3)}"
+        ),
+        "no-type": npy_header("{'descr': 7, 'fortran_order': False, 'shape': (4, 9, 14, 3)}"),
+        "a-call": npy_header("__import__('os').system('touch OWNED')"),
+        "deep": npy_header("(" * 4000 + ")" * 4000),
+        "long": npy_header(" " * 60_000),
+        "length": b"\x93NUMPY\2\0\xff\xff\xff\x7f",
+        "version": b"\x93NUMPY\7\0" + bytes(99),
+        "columns": npy_header("{'descr': '|u1', 'fortran_order': True, 'shape': (4, 9, 14, 3)}")
+        + bytes(4 * 378),
+    }
+
+
+def bomb(megabytes: int, magic: str) -> bytes:
+    """A tar of one good row and one member of so many megabytes of zeros, compressed."""
+    head = row() + row(b"1", 1)
+    large = tar_member(b"2.png", b"", size=megabytes << 20)
+    parts = [head, large, *[bytes(1 << 20)] * megabytes, bytes(1024)]
+    engines = {"gz": zlib.compressobj(9, zlib.DEFLATED, 31), "bz2": bz2.BZ2Compressor(),
+               "xz": lzma.LZMACompressor(preset=0)}  # fmt: skip
+    engine = engines[magic]
+    return b"".join([*(engine.compress(part) for part in parts), engine.flush()])
