@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -31,7 +32,7 @@ from augtool.books import (
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
-from augtool.errors import SourceError, UsageError
+from augtool.errors import SourceError, UsageError, WorkerDied
 from augtool.identity import skipped_before
 from augtool.job import INLINE, Job
 from augtool.known import known_of
@@ -140,7 +141,11 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
     locks = [one.locks for one in books]
-    with open_engine(workers, locks) as engine, ExitStack() as stack:
+    with (
+        _change_named(source),
+        open_engine(workers, locks) as engine,
+        ExitStack() as stack,
+    ):
         skipped = _skipped(job, source, engine, books[0])
         plan = plan_of(job.recipe, source, skipped)
         plans = (plan, plan.validation())
@@ -163,6 +168,17 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
         ),
         holdout=more[0] if more else None,
     )
+
+
+@contextmanager
+def _change_named(source: Source) -> Iterator[None]:
+    """Where a worker dies, look whether a file that it had mapped has become shorter: then that is
+    what killed it, and `InputChanged` says so."""
+    try:
+        yield
+    except WorkerDied:
+        _ = source.pixels, source.masks and source.masks.pixels
+        raise
 
 
 def _make_all(
@@ -239,7 +255,7 @@ def with_holdout(job: Job) -> list[Job]:
         task_index=0,
         num_tasks=1,
     )
-    if not _vanishes(job) and named.resolve() == output.resolve():
+    if not _vanishes(job) and os.path.realpath(named) == os.path.realpath(output):
         raise UsageError(f"holdout-out {named}: is the output itself; choose another place")
     return [job, held]
 

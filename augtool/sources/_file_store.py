@@ -17,11 +17,12 @@ from augtool.sources._listing_file import advising
 
 @dataclass(frozen=True)
 class FileStore:
-    """The files of ``listing``, whose names are relative to ``root``. See `Store`. ``kept`` is the
-    file in which a user keeps the listing."""
+    """The files of ``listing``, whose names are relative to ``root``, of at most so many bytes
+    each. See `Store`. ``kept`` is the file in which a user keeps the listing."""
 
     root: bytes
     listing: Listing
+    most: int
     kept: str = ""
 
     @property
@@ -48,11 +49,12 @@ class FileStore:
         for batch in batches(wanted):
             with _listing.opened(self.root) as within, advising(self.kept):
                 data = [
-                    (place, content_of(self.root, row, file, within=within))
+                    (place, content_of(self.root, row, file, self.most, within=within))
                     for place, row, file in batch
                 ]
             yield from data
 
     def content(self, row: int, most: int | None = None) -> bytes:
+        file = next(self.listing.files(np.array([row])))
         with advising(self.kept):
-            return content_of(self.root, row, next(self.listing.files(np.array([row]))), most)
+            return content_of(self.root, row, file, self.most, most)

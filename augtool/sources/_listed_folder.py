@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from augtool.errors import InputChanged
+from augtool.errors import InputChanged, UsageError
 from augtool.sources import _listing, _listing_file
 from augtool.sources._listing import Files, Walk, shown
 from augtool.sources._listing_file import DAMAGE, Saved, advising, refused, split, texts
@@ -41,13 +41,14 @@ class _Noted:
     """A walk that is noted down. ``time`` is that of the root before it was looked at."""
 
     root: bytes
+    follow: bool
     time: int
     parts: dict[bytes, _Part] = field(default_factory=dict)
 
-    def walk(self, root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
+    def walk(self, root: bytes, folder: bytes, left_out: Counter[str], follow: bool) -> Files:
         """See `_listing.walked`."""
         counted = Counter[str]()
-        files = _listing.walked(root, folder, counted)
+        files = _listing.walked(root, folder, counted, follow)
         self.parts[folder] = _Part(files, counted)
         left_out.update(counted)
         return files
@@ -61,6 +62,7 @@ class _Noted:
             {
                 "kind": _KIND,
                 "input": _place(self.root),
+                "follow_links": self.follow,
                 "parts": [
                     (_listing.text(name), len(part.files.names), dict(part.left_out))
                     for name, part in self.parts.items()
@@ -77,26 +79,28 @@ class _Noted:
         )
 
 
-def by_listing(root: bytes, spec: str, file: Path, make: Callable[[Walk], Opened]) -> Opened:
-    """What ``make`` opens by a walk through ``root``: that of the listing in ``file``, or a real
-    one, which is noted there for others.
+def by_listing(
+    root: bytes, spec: str, follow: bool, file: Path, make: Callable[[Walk], Opened]
+) -> Opened:
+    """What ``make`` opens by a walk through ``root``, through linked folders or not: that of the
+    listing in ``file``, or a real one, which is noted there for others.
 
     Raises `UsageError` for a listing of something else, `InputChanged` for an old one.
     """
 
     def noted() -> tuple[Opened, Saved]:
-        notes = _Noted(root, os.stat(root).st_mtime_ns)  # noqa: PTH116 (paths of bytes)
+        notes = _Noted(root, follow, os.stat(root).st_mtime_ns)  # noqa: PTH116 (paths of bytes)
         return make(notes.walk), notes.saved()
 
     def read(saved: Saved) -> Opened:
         try:
-            parts = _parts_of(saved, root, spec, file)
+            parts = _parts_of(saved, root, spec, follow, file)
         except DAMAGE as error:
             raise refused(file, f"is damaged ({error})") from None
 
-        def walk(_root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
+        def walk(_root: bytes, folder: bytes, left_out: Counter[str], _follow: bool) -> Files:
             if folder not in parts:
-                raise refused(file, f"lists {spec} for other options than these")
+                raise _other(file, spec)
             left_out.update(parts[folder].left_out)
             return parts[folder].files
 
@@ -106,14 +110,20 @@ def by_listing(root: bytes, spec: str, file: Path, make: Callable[[Walk], Opened
     return _listing_file.read_or_made(file, read, noted)
 
 
-def _parts_of(saved: Saved, root: bytes, spec: str, file: Path) -> dict[bytes, _Part]:
+def _other(file: Path, spec: str) -> UsageError:
+    return refused(file, f"lists {spec} for other options than these")
+
+
+def _parts_of(saved: Saved, root: bytes, spec: str, follow: bool, file: Path) -> dict[bytes, _Part]:
     """The parts of a listing, checked. Raises `UsageError`, `InputChanged`, and what is in
     `DAMAGE`."""
     head, arrays = saved.head, saved.arrays
     if head["kind"] != _KIND or head["input"] != _place(root):
         raise refused(file, f"lists another input than {spec}")
+    if head["follow_links"] is not follow:
+        raise _other(file, spec)
     folders = split(arrays["folder_names"], arrays["folder_lengths"])
-    _check_folders(folders, arrays["folder_times"].tolist(), root, spec, file)
+    _check_folders(folders, arrays["folder_times"].tolist(), root, spec, follow, file)
     names = split(arrays["names"], arrays["lengths"])
     sizes, times = arrays["sizes"].tolist(), arrays["times"].tolist()
     if not len(names) == len(sizes) == len(times):
@@ -133,9 +143,9 @@ def _parts_of(saved: Saved, root: bytes, spec: str, file: Path) -> dict[bytes, _
 
 
 def _check_folders(
-    folders: list[bytes], times: list[int], root: bytes, spec: str, file: Path
+    folders: list[bytes], times: list[int], root: bytes, spec: str, follow: bool, file: Path
 ) -> None:
-    """All are folders inside the root, by no link, and as they were."""
+    """All are folders inside the root, by no link unless these are followed, and as they were."""
     known = set(folders)
     if len(times) != len(folders) or folders[0]:
         raise ValueError("its folders are damaged")
@@ -145,7 +155,7 @@ def _check_folders(
             raise ValueError(f"{shown(folder)!r} is no folder inside the input")
         path = root + b"/" + folder if folder else root
         try:
-            status = os.stat(path, follow_symlinks=not folder)  # noqa: PTH116 (paths of bytes)
+            status = os.stat(path, follow_symlinks=follow or not folder)  # noqa: PTH116 (paths of bytes)
         except OSError:
             status = None
         if status is None or not stat.S_ISDIR(status.st_mode) or status.st_mtime_ns != time:

@@ -1,7 +1,7 @@
 """What Parquet files hold, by pyarrow, an extra that is imported when it is needed.
 
-Files come from outside and can crash the library, so they are looked at by child processes only:
-what is here runs in one, by `augtool.isolate.isolated`.
+A file from outside can crash it, or make it take any memory, so this runs in a child process:
+see `augtool.isolate`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,19 @@ import numpy.typing as npt
 
 from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.isolate import limited
+from augtool.sources._column import Column
 from augtool.sources._listing import shown
 
-_SPARE_BYTES = 1 << 30
-_CPU_SECONDS = 30
-_SLOWEST = 2_000_000  # bytes a second, on all processors together
+MEMORY = 640 << 20
+"""Bytes that reading a few rows may take."""
 
+CPU_SECONDS = 1 << 30  # what is read is as long as it is
 
-def check_installed(path: Path) -> None:
-    """Raise `UsageError` when there is no pyarrow to read ``path`` with. Does not import it."""
-    if find_spec("pyarrow") is None:
-        where = _shown(path)
-        raise UsageError(f"{where}: Parquet files need pyarrow: pip install 'augtool[parquet]'")
+_BUFFER = 1 << 20
+_BATCH_BYTES = 32 << 20
+_ROWS = 4096
+_CELL_BYTES = 400
+_MOST_FOOTER = 100 << 20
 
 
 def opened(path: Path) -> Any:
@@ -39,25 +39,30 @@ def opened(path: Path) -> Any:
 
     where = _shown(path)
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+        with limited(MEMORY, CPU_SECONDS):
+            return pq.ParquetFile(
+                path,
+                buffer_size=_BUFFER,  # without it all of a column is read at once
+                thrift_string_size_limit=_MOST_FOOTER,
+                thrift_container_size_limit=_MOST_FOOTER,
+            )
+    except (OSError, MemoryError, pa.ArrowException) as error:
         raise SourceError(f"{where}: not readable as Parquet ({_line(error)})") from error
 
 
 @contextmanager
-def bounded(place: str, paths: Sequence[Path]) -> Iterator[None]:
-    """In the child: what runs inside takes memory and time that the sizes of the files account for.
-    A column's part of a row group is in memory as a whole, packed and unpacked.
-
-    Whatever the library makes of a damaged file becomes `SourceError`, with ``place``.
-    """
-    import pyarrow as pa
-
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve a gigabyte at once
-    sizes = [path.stat().st_size for path in paths]
+def whatever(place: str) -> Iterator[None]:
+    """Whatever the library makes of a damaged file inside becomes `SourceError`, with ``place``.
+    Raises `UsageError` when there is no library."""
     try:
-        with limited(_SPARE_BYTES + 4 * max(sizes), _CPU_SECONDS + sum(sizes) // _SLOWEST):
-            yield
+        import pyarrow as pa
+    except ImportError:
+        raise UsageError(
+            f"{place}: Parquet files need pyarrow: pip install 'augtool[parquet]'"
+        ) from None
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve a gigabyte at once
+    try:
+        yield
     except AugtoolError:
         raise
     except Exception as error:  # of many classes: names that are no UTF-8, types, memory, …
@@ -68,18 +73,18 @@ def bounded(place: str, paths: Sequence[Path]) -> Iterator[None]:
         ) from error
 
 
-def headings(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """The names of the columns, and `class_names`. Raises as `opened`."""
-    with bounded(_shown(path), [path]):
-        file = opened(path)
-        return tuple(file.schema_arrow.names), class_names(file)
+def headings(path: Path) -> tuple[str, ...]:
+    """The names of the columns. Raises as `opened`."""
+    with whatever(_shown(path)):
+        return tuple(opened(path).schema_arrow.names)
 
 
-def columns(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any] | list[Any]]:
-    """Some columns of a file, see `column`."""
-    with bounded(_shown(path), [path]):
+def columns(path: Path, names: Sequence[str]) -> dict[str, Column]:
+    """Some columns, with the names of classes. Raises as `opened` and `column`."""
+    with whatever(_shown(path)):
         file = opened(path)
-        return {name: column(file, name) for name in names}
+        classes = class_names(file)
+        return {name: Column(column(file, name), classes.get(name)) for name in names}
 
 
 def class_names(file: Any) -> dict[str, tuple[str, ...]]:
@@ -103,9 +108,13 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
     """
     import pyarrow as pa
 
+    rows = file.metadata.num_rows
+    batch_rows = rows_at_once(file, name, _ROWS)
     try:
-        parts = [_values(batch.column(0)) for batch in batches(file, name, 4096)]
-    except (OSError, pa.ArrowException) as error:
+        with limited(MEMORY + _CELL_BYTES * rows, CPU_SECONDS):
+            batches = file.iter_batches(columns=[name], batch_size=batch_rows, use_threads=False)
+            parts = [_values(batch.column(0)) for batch in batches]
+    except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"column {name!r}: damaged ({_line(error)})") from error
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if parts and len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
@@ -113,10 +122,18 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
     return [cell for part in parts for cell in (part if isinstance(part, list) else part.tolist())]
 
 
-def batches(file: Any, name: str, rows: int) -> Iterator[Any]:
-    """A column in record batches of so many rows; by this thread alone, since stacks of others
-    count as memory."""
-    yield from file.iter_batches(batch_size=rows, columns=[name], use_threads=False)
+def rows_at_once(file: Any, name: str, most: int) -> int:
+    """How many rows of a column to read at a time, by what the file says of its size."""
+    rows = max(1, file.metadata.num_rows)
+    return int(max(1, min(most, _BATCH_BYTES * rows // max(1, bytes_of(file, name)))))
+
+
+def bytes_of(file: Any, name: str) -> int:
+    """What a column takes, as the file says itself."""
+    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    own = (one for one in chunks if one.path_in_schema.split(".")[0] == name)
+    return sum(max(0, one.total_uncompressed_size) for one in own)
 
 
 def _values(array: Any) -> npt.NDArray[Any] | list[Any]:

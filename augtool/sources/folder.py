@@ -16,16 +16,15 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _beside, _listing, npy
+from augtool.sources import _beside, _caps, _listing, npy
 from augtool.sources._contract import Notes, Rows
-from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._file_store import FileStore
 from augtool.sources._listed_folder import by_listing
 from augtool.sources._listing import Classes, Listing, Walk, walked
 from augtool.sources._stored_targets import StoredTarget
 
-_IMAGE_READING = frozenset({"size", "fit", "resample", "background", "mode", "split"})
-READING = _IMAGE_READING | {"classes"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes", "follow_links"} | _beside.TABLE_READING
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,8 @@ def open_listed(
             return open(spec, reading, scratch, walk)
         return open_labelled(spec, reading, scratch, labels, walk)
 
-    source = by_listing(root, said, file, opened)
-    store = FileStore(root, Listing(scratch), str(file))
+    source = by_listing(root, said, reading.follow_links, file, opened)
+    store = FileStore(root, Listing(scratch), _caps.of_piece(reading), str(file))
     return dataclasses.replace(source, store=store)
 
 
@@ -103,7 +102,7 @@ def _root_of(spec: str, reading: Reading) -> tuple[bytes, str]:
     spec = _listing.shown(os.fsencode(spec)).rstrip("/") or "/"
     if reading.split is None:
         return root, spec
-    return _listing.split_folder(root, reading.split), f"{spec}/{reading.split}"
+    return _listing.split_folder(root, reading), f"{spec}/{reading.split}"
 
 
 def _by_folders(
@@ -111,12 +110,14 @@ def _by_folders(
 ) -> EncodedSource:
     """The classes are the folders."""
     classes = _listing.find_classes(root, spec, reading)
-    listing, counts, left_out = _listing.write_listing(root, classes.folders, scratch, walk)
+    listing, counts, left_out = _listing.write_listing(
+        root, classes.folders, scratch, walk, reading.follow_links
+    )
     n, captions = int(counts.sum()), classes.captions
     check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
     source = EncodedSource(
-        store=FileStore(root, listing),
+        store=FileStore(root, listing, _caps.of_piece(reading)),
         reading=reading,
         n=n,
         shape=None,
@@ -135,7 +136,7 @@ def _labelled(
     """The labels are in a table, or in the images' names."""
     if reading.classes is not None:
         raise UsageError(f"{spec}: --classes names class folders, and labels come from elsewhere")
-    files, left_out = _listing.listed(root, walk)
+    files, left_out = _listing.listed(root, reading.follow_links, walk)
     check_share(spec, len(files.names), left_out, "")
     order = files.order()
     names = [files.names[at] for at in order]
@@ -146,7 +147,7 @@ def _labelled(
         _listing.forget(left_out, root, os.fsencode(table.absolute()))
     listing = _listing.write_files(files, [order[place] for place in found.places], scratch)
     source = EncodedSource(
-        store=FileStore(root, listing),
+        store=FileStore(root, listing, _caps.of_piece(reading)),
         reading=reading,
         n=len(found.places),
         shape=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -44,6 +45,11 @@ def put(path: Path, features: dict[str, Any] | None = None, **columns: Any) -> P
         table = table.replace_schema_metadata({"huggingface": said})
     pq.write_table(table, path, row_group_size=3)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "isolated", lambda function, *args: function(*args))
 
 
 def opened(*paths: Path, **reading: Any) -> Source:
@@ -210,12 +216,19 @@ def test_a_file_that_crashes_the_library_is_one_line(
 
 def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
     path = put(tmp_path / "a.parquet", image=structs(2), label=[0, 1])
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "pyarrow.py").write_text("raise ImportError")
     code = (
-        "import sys; sys.modules['pyarrow'] = None\n"
-        "from pathlib import Path; from augtool.recipe import Reading\n"
+        "import sys; from pathlib import Path; from augtool.recipe import Reading\n"
         "from augtool.sources import open_source\n"
         "open_source(sys.argv[1], Reading(), Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, str(path), str(tmp_path)]
-    said = subprocess.run(command, check=False, capture_output=True, text=True).stderr
+    said = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "none")},
+    ).stderr
     assert "pip install 'augtool[parquet]'" in said
