@@ -217,7 +217,8 @@ def check_place(output: Path, spec: str, *, folder: bool = False) -> None:
     augtool has not made."""
     source = Path(spec)
     if spec and source.exists():
-        resolved, inside = source.resolve(), output.absolute().resolve()
+        # not by `resolve`, which raises for links in a circle
+        resolved, inside = Path(os.path.realpath(source)), Path(os.path.realpath(output))
         if inside == resolved or resolved in inside.parents:
             raise UsageError(f"{output}: is the input or inside it; choose another --out")
     if output.is_dir() and not folder:
@@ -314,6 +315,7 @@ def open_notes() -> Iterator[Books]:
     with tempfile.TemporaryDirectory(prefix="augtool-") as folder:
         books = Books(Path(folder), Path("-"))
         books.scratch.mkdir()
+        books.locks.touch()
         yield books
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from augtool import labels, pairing, sinks, worker
 from augtool.apply import apply
 from augtool.block import Block
+from augtool.books import size_of
 from augtool.errors import BrokenInput
 from augtool.job import Job
 from augtool.orders import check_options, order_of
@@ -31,6 +32,7 @@ from augtool.run import (
     with_holdout,
     workers_of,
 )
+from augtool.scratch import scratch_in
 from augtool.sources._contract import Source
 
 _PROBE_ROWS = 128
@@ -41,7 +43,8 @@ _BYTES_PER_SECOND = 1e9  # how fast one process writes, roughly
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would make. ``label_mass`` is the expected sum of each class's labels;
+    """What a run would make. ``scratch_bytes`` is what a copy of the source and its listing take
+    while it lasts; ``label_mass`` is the expected sum of each class's labels;
     ``seconds`` comes from reading and mixing a few rows; ``held_out`` rows go to the validation
     output."""
 
@@ -49,6 +52,7 @@ class Estimate:
     shape: tuple[int, ...]
     nbytes: int
     source_bytes: int
+    scratch_bytes: int
     tasks: int
     workers: int
     seconds: float
@@ -67,9 +71,18 @@ def estimate(job: Job) -> Estimate:
         check_options(one)
         check_output(one)
     vanishes = sinks.leaves_nothing(job.output, job.format)
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="augtool-") as temporary,
+        scratch_in(job.scratch, Path(temporary)) as scratch,
+    ):
         source = open_for(
-            job.recipe, job.inputs, Path(scratch), job.masks, job.labels, job.in_format
+            job.recipe,
+            job.inputs,
+            scratch,
+            job.masks,
+            job.labels,
+            job.in_format,
+            job.listing if job.listing and Path(job.listing).exists() else None,
         )
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
@@ -82,6 +95,7 @@ def estimate(job: Job) -> Estimate:
             shape=plan.shape,
             nbytes=nbytes,
             source_bytes=source.nbytes,
+            scratch_bytes=size_of(scratch),
             tasks=_tasks(plan, chunk_rows, job.task_blocks or 1, order.shards),
             workers=workers,
             seconds=seconds / max(workers, 1),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import methods
+from augtool import methods, regular
 from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.memory import mix
 from augtool.recipe import Reading, Step, step
@@ -136,7 +136,7 @@ def _from_files(files: Sequence[Path], reading: Reading) -> Pictures:
     if len(files) < 2:
         raise UsageError("one image has no partner: give --in at least twice")
     try:
-        data = [file.read_bytes() for file in files]
+        data = [regular.content_of(file) for file in files]
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}; check --in") from error
     sized = dataclasses.replace(reading, size=reading.size or _SIZE)

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,16 +21,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from augtool.recipe import Fit, Mode, Reading
+from augtool.recipe import MAX_PIXELS, Fit, Mode, Reading
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Pixels = npt.NDArray[Any]
 Size = tuple[int, int]
-
-MAX_PIXELS = 179_000_000
-"""Images of more pixels are refused: a small file can declare any size."""
 
 _PLUGINS = {
     "JPEG": "JpegImagePlugin",
@@ -55,6 +52,11 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
     *((b"P%d" % number, "PPM") for number in range(1, 7)),
 )
+_SCAN = b"\xff\xda"
+_SHORTEST_SCAN = 10  # bytes
+_MOST_SCANS = 20  # of a progressive JPEG of the largest size; smaller ones may have more
+_PROGRESSIVE = (0xC2, 0xCA)
+_BAND_PIXELS = 1 << 20  # what is converted at a time
 _EXIF_MARK = b"Exif\0\0"
 _EXIF_REACH = 65536
 _ORIENTATION = 0x0112
@@ -102,13 +104,13 @@ def layout_of(mode: Mode | None) -> tuple[int, np.dtype[Any]]:
     return channels, np.dtype(np.uint16 if mode == "L16" else np.uint8)
 
 
-def header(data: bytes) -> Header:
+def header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """The header of a file of which ``data`` is all, or a beginning that holds the header.
 
-    Raises `BadImage`.
+    Raises `BadImage`, also for more than ``max_pixels``.
     """
     try:
-        return _turbo_header(data) or _pillow_header(data)
+        return _turbo_header(data, max_pixels) or _pillow_header(data, max_pixels)
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # decoders raise what they like on broken files
@@ -222,9 +224,13 @@ def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixel
         return None
     try:
         if out is None or reading.size is not None:
-            size = checked_size(*simplejpeg.decode_jpeg_header(data)[:2])
+            height, width = simplejpeg.decode_jpeg_header(data)[:2]
+            size = checked_size(height, width, reading.max_pixels)
             if reading.size not in (None, size):
                 return None
+        else:
+            size = out.shape[0], out.shape[1]  # simplejpeg refuses larger ones
+        check_scans(data, size, reading.max_pixels)
         colour = "GRAY" if reading.mode == "L" else "RGB"
         return cast(Pixels, simplejpeg.decode_jpeg(data, colour, buffer=out))
     except MemoryError:
@@ -233,7 +239,7 @@ def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixel
         return None
 
 
-def _turbo_header(data: bytes) -> Header | None:
+def _turbo_header(data: bytes, max_pixels: int) -> Header | None:
     simplejpeg = _simplejpeg()
     if simplejpeg is None or not data.startswith(_JPEG):
         return None
@@ -241,14 +247,14 @@ def _turbo_header(data: bytes) -> Header | None:
         height, width = simplejpeg.decode_jpeg_header(data)[:2]
     except ValueError:
         return None
-    size = _turned(checked_size(height, width), _jpeg_orientation(data))
+    size = _turned(checked_size(height, width, max_pixels), _jpeg_orientation(data))
     return Header(*size, "JPEG", False)
 
 
-def _pillow_header(data: bytes) -> Header:
+def _pillow_header(data: bytes, max_pixels: int) -> Header:
     kind = _format_of(data)
     with warnings.catch_warnings(), _opened(data, kind) as image:
-        stored = checked_size(*_stored_size(image, kind))
+        stored = checked_size(*_stored_size(image, kind), max_pixels)
         size = _turned(stored, _orientation(image, kind, data))
         # Pillow names 16-bit grey "I;16", "I;16B" or, in PPM and by older versions PNG, "I".
         return Header(*size, kind, image.mode.startswith("I"))
@@ -265,8 +271,9 @@ def _upright(
 ) -> tuple[Image.Image, Size]:
     """The image in its final mode, and its own size (h, w): a JPEG may be decoded smaller."""
     orientation = _orientation(image, kind, data)
-    size = checked_size(*_turned(_stored_size(image, kind), orientation))
+    size = checked_size(*_turned(_stored_size(image, kind), orientation), reading.max_pixels)
     if kind == "JPEG":
+        check_scans(data, size, reading.max_pixels)
         divisor = _divisor(size, reading)
         colour = "RGB" if reading.mode in (None, "RGB") else "L"
         image.draft(colour, (max(1, image.width // divisor), max(1, image.height // divisor)))
@@ -296,7 +303,10 @@ def _format_of(data: bytes) -> str:
 
 def _opened(data: bytes, kind: str) -> Image.Image:
     """The file, by the one Pillow plug-in it is for. Silences warnings: call it in a
-    ``warnings.catch_warnings()``."""
+    ``warnings.catch_warnings()``.
+
+    Not by ``Image.open``, whose own bound on sizes is one for the whole process.
+    """
     from PIL import Image
 
     warnings.simplefilter("ignore")
@@ -304,7 +314,8 @@ def _opened(data: bytes, kind: str) -> Image.Image:
         importlib.import_module("pillow_heif").register_heif_opener()
     else:
         importlib.import_module(f"PIL.{_PLUGINS[kind]}")
-    return Image.open(io.BytesIO(data), formats=[kind])
+    factory, _ = Image.OPEN[kind]
+    return factory(io.BytesIO(data), "")
 
 
 def _stored_size(image: Image.Image, kind: str) -> Size:
@@ -313,11 +324,46 @@ def _stored_size(image: Image.Image, kind: str) -> Size:
     return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
 
 
-def checked_size(height: int, width: int) -> Size:
-    """(h, w), unless it is larger than any image may be: then `BadImage`."""
-    if height * width > MAX_PIXELS:
-        raise BadImage(f"{height}x{width} pixels are more than the {MAX_PIXELS:,} allowed")
+def checked_size(height: int, width: int, max_pixels: int) -> Size:
+    """(h, w), unless it is larger than images may be, or nothing: then `BadImage`."""
+    if height * width > max_pixels:
+        raise BadImage(
+            f"{height}x{width} pixels are more than {max_pixels:,}; if they are meant, raise "
+            "--max-pixels"
+        )
+    if min(height, width) < 1:
+        raise BadImage(f"{height}x{width} pixels are none")
     return height, width
+
+
+def check_scans(data: bytes, size: Size, max_pixels: int) -> None:
+    """Raise `BadImage` for a progressive JPEG that begins again so often that it would take
+    minutes: each scan walks over all pixels, for a few bytes."""
+    height, width = size
+    most = _MOST_SCANS * max_pixels // max(1, height * width)
+    if len(data) <= most * _SHORTEST_SCAN or not _is_progressive(data):
+        return
+    scans = data.count(_SCAN)
+    if scans > most:
+        raise BadImage(
+            f"{scans:,} scans of {height}x{width} pixels would take very long; if they are meant, "
+            "raise --max-pixels"
+        )
+
+
+def _is_progressive(data: bytes) -> bool:
+    """What a JPEG says before its first scan."""
+    at = 2
+    while at + 4 <= len(data):
+        marker = data[at + 1]
+        if data[at] != 0xFF or marker == _SCAN[1]:
+            return False
+        if marker in _PROGRESSIVE:
+            return True
+        # 0xFF fills; markers from 0xD0 to 0xD9, and 0x01, stand alone
+        alone = 1 if marker == 0xFF else 2 if marker == 1 or 0xD0 <= marker <= 0xD9 else 0
+        at += alone or 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
 
 
 def _jpeg_orientation(data: bytes) -> int:
@@ -358,52 +404,85 @@ def _turned(size: Size, orientation: int) -> Size:
 
 def _in_mode(image: Image.Image, reading: Reading) -> Image.Image:
     """The image as RGB, L or, for L16, F: Pillow cannot resize 16 bits, and floats hold them."""
-    from PIL import Image
-
     if image.mode.startswith("I") or image.mode == "F":
-        grey = _grey16(image)
+        scale = _scale(image)
         if reading.mode == "L16":
-            return Image.fromarray(grey.astype(np.float32))
-        image = Image.fromarray(_narrowed(grey))
+            return _in_bands(image, "F", lambda band: _grey16(band, scale).astype(np.float32))
+        image = _in_bands(image, "L", lambda band: _narrowed(_grey16(band, scale)))
     elif image.has_transparency_data:
-        image = _composited(image, reading.background)
+        image = _in_bands(image, "RGB", lambda band: _composited(band, reading.background))
     colour = "RGB" if reading.mode in (None, "RGB") else "L"
     if image.mode != colour:
         image = image.convert(colour)
     if reading.mode == "L16":
-        return Image.fromarray(np.asarray(image, np.float32) * np.float32(257))
+        wide = np.float32(257)
+        return _in_bands(image, "F", lambda band: np.asarray(band, np.float32) * wide)
     return image
+
+
+def _in_bands(
+    image: Image.Image, mode: str, convert: Callable[[Image.Image], Pixels]
+) -> Image.Image:
+    """The image in another mode, by a function of some of its rows: what is needed on the way to
+    it would take several times the memory of a large image."""
+    from PIL import Image
+
+    out = Image.new(mode, image.size)
+    for band, top in _bands(image):
+        out.paste(Image.fromarray(convert(band)), (0, top))
+    return out
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    """(some rows, where they begin), from the first to the last."""
+    step = max(1, _BAND_PIXELS // image.width)
+    if step >= image.height:
+        yield image, 0
+        return
+    for top in range(0, image.height, step):
+        yield image.crop((0, top, image.width, min(top + step, image.height))), top
 
 
 def _pixels(image: Image.Image, mode: Mode | None) -> Pixels:
     """The inverse of `_in_mode`: (h, w, c) in the mode's dtype."""
     channels, dtype = layout_of(mode)
-    values = np.array(image).reshape(image.height, image.width, channels)
-    if mode == "L16":
-        values = np.clip(np.rint(values), 0, 65535)
-    return values.astype(dtype, copy=False)
+    values = np.empty((image.height, image.width, channels), dtype)
+    for band, top in _bands(image):
+        some = np.asarray(band).reshape(band.height, band.width, channels)
+        if mode == "L16":
+            some = np.clip(np.rint(some), 0, 65535)
+        values[top : top + band.height] = some
+    return values
 
 
-def _composited(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def _composited(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
     from PIL import Image
 
     canvas = Image.new("RGBA", image.size, (*background, 255))
-    return Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB")
+    return np.asarray(Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB"))
 
 
-def _grey16(image: Image.Image) -> Pixels:
-    """An image of 16 or 32 bits a pixel as (h, w) uint16."""
-    grey = np.asarray(image)
-    if grey.dtype.itemsize == 2:
-        return grey.astype(np.uint16)
-    low, high = grey.min(), grey.max()
-    if grey.dtype.kind == "f":
+def _scale(image: Image.Image) -> int:
+    """What the pixels of an image of 16 or 32 bits a pixel are to be multiplied by. Raises
+    `BadImage` when they are in no known range."""
+    if image.mode not in ("I", "F"):
+        return 1
+    ends = [(part.min(), part.max()) for part in (np.asarray(band) for band, _ in _bands(image))]
+    low, high = np.min([end[0] for end in ends]), np.max([end[1] for end in ends])
+    if image.mode == "F":
         if not (low >= 0 and high <= 255):
             raise BadImage(f"float pixels from {low:g} to {high:g}; they must be in 0…1 or 0…255")
-        scale = 65535 if high <= 1 else 257
-        return np.rint(grey.astype(np.float64) * scale).astype(np.uint16)
+        return 65535 if high <= 1 else 257
     if low < 0 or high > 65535:
         raise BadImage(f"32-bit pixels from {low} to {high}; they must be in 0…65535")
+    return 1
+
+
+def _grey16(image: Image.Image, scale: int) -> Pixels:
+    """Rows of an image of 16 or 32 bits a pixel as (h, w) uint16."""
+    grey = np.asarray(image)
+    if grey.dtype.kind == "f":
+        grey = np.rint(grey.astype(np.float64) * scale)
     return grey.astype(np.uint16)
 
 
@@ -448,5 +527,8 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
 
 
 def _one_line(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return words or type(error).__name__
+    if type(error).__name__ == "DecompressionBombError":  # where a plug-in of Pillow has its own
+        return "it declares more pixels than Pillow opens in this format"
+    words = " ".join(str(error).split()) or type(error).__name__
+    said = isinstance(error, OSError | SyntaxError | ValueError)  # about the file, by its decoder
+    return words if said else f"damaged ({words})"

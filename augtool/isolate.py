@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import multiprocessing
 import os
@@ -87,7 +88,7 @@ def in_child(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
     The function is importable by name from a module other than ``__main__``; arguments and result
     can be pickled. What it raises is raised here, with the child's traceback as a note. Raises
-    `ChildDied` when the child dies before it answers.
+    `ChildDied` when the child dies before it answers. What it logs is logged here.
     """
     # A fork server that has kernels to compile would keep this waiting.
     context = process_context() if _server_answers() else multiprocessing.get_context("spawn")
@@ -209,6 +210,10 @@ def _answer(
     """Send back what ``function`` returns or raises: the child's whole life."""
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a library's last words; we have our own
+    logger = logging.getLogger("augtool")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_Telling(writer))
     threading.Thread(target=end_with_parent, daemon=True).start()
     answer: tuple[bool, Any]
     try:
@@ -227,10 +232,26 @@ def end_with_parent() -> None:
         os._exit(1)
 
 
+class _Telling(logging.Handler):
+    """In the child: sends on what is logged."""
+
+    def __init__(self, writer: Connection) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the words of a record, and how grave it is."""
+        self._writer.send((record.levelno, record.getMessage()))
+
+
 def _received(reader: Connection, sentinel: int) -> tuple[bool, Any] | None:
     """The child's answer; None when it died without one."""
-    wait([reader, sentinel])
-    try:
-        return reader.recv() if reader.poll() else None
-    except EOFError:
-        return None
+    while True:
+        wait([reader, sentinel])
+        try:
+            answer: tuple[Any, Any] | None = reader.recv() if reader.poll() else None
+        except EOFError:
+            return None
+        if answer is None or isinstance(answer[0], bool):
+            return answer
+        logging.getLogger("augtool").log(*answer)

@@ -30,6 +30,11 @@ class Job:
     labels
         A file with the labels of images that lie in no class folders: CSV, JSON lines, Parquet,
         npy.
+    listing
+        A file that keeps the listing of the input for other runs; made when it is missing.
+    scratch
+        A folder to unpack compressed inputs in; None does so beside the output, or, without one, in
+        the system's folder for temporary things.
     in_format
         The format of the input, ``tar``, ``folder``, …; None looks at its content.
     copy
@@ -46,6 +51,9 @@ class Job:
     shards, shard_size
         How many files of near-equal size a folder has, or how many rows ("10000") or bytes
         ("512MB") of uncompressed data each; one when neither is given.
+    index
+        Tars in a folder: also write what ``timm`` wants to know of them, where no other reader
+        takes it for data.
     encode
         How images are stored where each is a file of its own: ``auto`` (JPEG for sources that are
         lossy, else PNG, and npy for what is no picture), ``jpg:QUALITY``, ``png``,
@@ -76,10 +84,13 @@ class Job:
     more_inputs: tuple[str, ...] = ()
     masks: str | None = None
     labels: str | None = None
+    listing: str | None = None
+    scratch: str | None = None
     in_format: str | None = None
     format: str | None = None
     shards: int | None = None
     shard_size: str | None = None
+    index: Literal["timm"] | None = None
     encode: str = "auto"
     labels_as: Literal["dense", "sparse"] = "dense"
     out_layout: Literal["NHWC", "NCHW"] = "NHWC"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from augtool import images
 from augtool.images import BadImage, Size
-from augtool.recipe import Reading
+from augtool.recipe import MAX_PIXELS, Reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,7 +26,7 @@ _STRETCHED = {2: 85, 4: 17}  # what Pillow multiplies grey of so few bits by
 _BITS = 258  # the TIFF tag
 
 
-def decode(data: bytes) -> Ids:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Ids:
     """The ids (h, w) in a label image: a palette's indices, or the values of a grey image.
 
     uint8 up to 8 bits a pixel, else uint16, int32 for TIFFs of 32 bits. What EXIF says of an
@@ -36,7 +36,7 @@ def decode(data: bytes) -> Ids:
     with images.opened(data) as (image, kind):
         if kind not in _FAITHFUL:
             raise BadImage(f"a {kind} does not keep ids as they were; save label images as PNG")
-        images.checked_size(image.height, image.width)
+        images.checked_size(image.height, image.width, max_pixels)
         if image.mode not in _DTYPES:
             raise BadImage(
                 f"its pixels are {image.mode}; label images are grey or have a palette, an id a "

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from augtool import regular
 from augtool.books import MANIFEST
 from augtool.sinks._contract import Digests, Order
 
@@ -55,7 +56,7 @@ def _files(folder: Path, below: str = "") -> Iterator[str]:
 
 def read(folder: Path) -> dict[str, Any]:
     """The manifest of a folder output. Raises OSError or ValueError when it has none."""
-    found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(regular.text_of(folder / MANIFEST))
     return found
 
 

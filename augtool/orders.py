@@ -45,6 +45,7 @@ def order_of(job: Job, plan: Plan, source: Source, path: Path) -> Order:
         attributes=schema.attributes(plan, source, shape),
         compression=job.compression,
         encode=encoding_of(job.encode, source),
+        index=job.index or "",
     )
 
 
@@ -96,6 +97,7 @@ def check_options(job: Job) -> None:
         "nchw": job.out_layout != "NHWC",
         "order": job.recipe.order != "shuffled",
         "stdout": job.output == sinks.STDOUT,
+        "index": job.index is not None,
     }
     words = {
         "shards": "shards",
@@ -105,6 +107,7 @@ def check_options(job: Job) -> None:
         "nchw": f"out-layout {job.out_layout}",
         "order": f"order {job.recipe.order}",
         "stdout": "out -",
+        "index": f"index {job.index}",
     }
     for option, given in asked.items():
         if given and option not in sinks.load(name).OPTIONS:
@@ -116,6 +119,10 @@ def check_options(job: Job) -> None:
     if asked["shards"] and not sinks.is_folder(job.output, job.format):
         raise UsageError(
             f"{job.output}: one file has no shards; give a folder, --out DIR --format {name}"
+        )
+    if asked["index"] and not sinks.is_folder(job.output, job.format):
+        raise UsageError(
+            f"{job.output}: an index is for a folder of shards; give --out DIR --format {name}"
         )
     if not re.fullmatch(_ENCODINGS, job.encode):
         raise UsageError(f"encode {job.encode}: use auto, jpg, jpg:QUALITY, png, webp or npy")

@@ -24,6 +24,9 @@ Layout = Literal["NHWC", "NHW", "NCHW"]
 Order = Literal["shuffled", "source"]
 WeightBy = Literal["area", "masks"]
 
+MAX_PIXELS = 60_000_000
+"""Images of more pixels are refused unless that is asked for: a small file can declare any size."""
+
 NONE = "none"  # the method of a choice that leaves a row as it is
 _WEIGHT_TOLERANCE = 1e-6
 
@@ -45,6 +48,8 @@ class Reading:
         ((folder, caption), …): fixes ids, order and captions of a folder's classes.
     split
         A folder under the input ("train") to read in its place.
+    follow_links
+        Whether linked folders are entered; links to files are always read.
     image_key, label_key, layout
         HDF5 and npz: the arrays to read and the meaning of the image array's axes. Several label
         keys make several targets, named by the keys' last parts.
@@ -62,6 +67,11 @@ class Reading:
         ``classes`` or ``vector``: overrides how labels are understood.
     num_classes, label_base
         K, and the number of the first class id (0 or 1).
+    max_pixels
+        Images of more pixels are not decoded.
+    max_unpacked
+        Bytes that a file of an image, a member or a chunk may have, and that all of a compressed
+        archive or array may unpack to; None: 256 MiB, in all 1 GiB or 100 times what it takes.
     """
 
     size: tuple[int, int] | None = None
@@ -71,6 +81,7 @@ class Reading:
     mode: Mode | None = None
     classes: tuple[tuple[str, str], ...] | None = None
     split: str | None = None
+    follow_links: bool = False
     image_key: str | None = None
     label_key: tuple[str, ...] | None = None
     name_column: str | None = None
@@ -83,6 +94,8 @@ class Reading:
     target: Literal["classes", "vector"] | None = None
     num_classes: int | None = None
     label_base: int = 0
+    max_pixels: int = MAX_PIXELS
+    max_unpacked: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.label_key, str):  # one key, as a person writes it
@@ -101,6 +114,10 @@ class Reading:
             raise UsageError(f"background {self.background}: each channel must be in 0…255")
         if self.num_classes is not None and self.num_classes < 1:
             raise UsageError(f"num-classes {self.num_classes}: must be at least 1")
+        for name in ("max_pixels", "max_unpacked"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name.replace('_', '-')} {value}: must be at least 1")
         if self.label_base not in (0, 1):
             raise UsageError(f"label-base {self.label_base}: must be 0 or 1")
 

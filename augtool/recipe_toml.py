@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from augtool import regular
 from augtool.errors import UsageError
 from augtool.recipe import Recipe, recipe_of
 
@@ -14,7 +15,7 @@ from augtool.recipe import Recipe, recipe_of
 def read_recipe(file: Path) -> Recipe:
     """The recipe in a file. Raises `UsageError` that names the file, the step and the key."""
     try:
-        return recipe_from_toml(file.read_text(encoding="utf-8-sig"))
+        return recipe_from_toml(regular.text_of(file))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; give a recipe in TOML") from error
     except UnicodeDecodeError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -31,7 +32,7 @@ from augtool.books import (
 from augtool.chain import kernels_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
-from augtool.errors import SourceError, UsageError
+from augtool.errors import SourceError, UsageError, WorkerDied
 from augtool.identity import skipped_before
 from augtool.job import INLINE, Job
 from augtool.known import known_of
@@ -40,6 +41,7 @@ from augtool.orders import check_options, rows_of
 from augtool.plan import Plan, make_plan
 from augtool.product import Made, Product, laid_out, make
 from augtool.recipe import Recipe
+from augtool.scratch import scratch_in
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
 from augtool.sources._specs import expanded
@@ -112,23 +114,38 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
         check_output(one)
     if job.workers != INLINE:
         warm_up(_kernels_of(job.recipe))
-    with _open(job) as first, _open(*jobs[1:]) as second:
+    with (
+        _open(job) as first,
+        _open(*jobs[1:]) as second,
+        scratch_in(job.scratch, first.scratch) as scratch,
+    ):
         for one in jobs:
             check_output(one)  # again: a run that ended meanwhile has made it
-        return _run(jobs, [first, second][: len(jobs)], listener or (lambda _progress: None))
+        books = [first, second][: len(jobs)]
+        return _run(jobs, books, scratch, listener or (lambda _progress: None))
 
 
-def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
+def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> Summary:
     """Do a job, and that of its validation output if there are two, in their books."""
     job = jobs[0]
     source = open_for(
-        job.recipe, job.inputs, books[0].scratch, job.masks, job.labels, job.in_format
+        job.recipe,
+        job.inputs,
+        scratch,
+        job.masks,
+        job.labels,
+        job.in_format,
+        job.listing,
     )
     workers = workers_of(job, source)
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
     locks = [one.locks for one in books]
-    with open_engine(workers, locks) as engine, ExitStack() as stack:
+    with (
+        _change_named(source),
+        open_engine(workers, locks) as engine,
+        ExitStack() as stack,
+    ):
         skipped = _skipped(job, source, engine, books[0])
         plan = plan_of(job.recipe, source, skipped)
         plans = (plan, plan.validation())
@@ -151,6 +168,17 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
         ),
         holdout=more[0] if more else None,
     )
+
+
+@contextmanager
+def _change_named(source: Source) -> Iterator[None]:
+    """Where a worker dies, look whether a file that it had mapped has become shorter: then that is
+    what killed it, and `InputChanged` says so."""
+    try:
+        yield
+    except WorkerDied:
+        _ = source.pixels, source.masks and source.masks.pixels
+        raise
 
 
 def _make_all(
@@ -221,12 +249,13 @@ def with_holdout(job: Job) -> list[Job]:
         recipe=dataclasses.replace(job.recipe, label_smoothing=0.0),
         format=None if job.holdout_output and named.suffix else job.format,
         shards=None,
+        index=None,
         copy=None,
         endless=False,
         task_index=0,
         num_tasks=1,
     )
-    if not _vanishes(job) and named.resolve() == output.resolve():
+    if not _vanishes(job) and os.path.realpath(named) == os.path.realpath(output):
         raise UsageError(f"holdout-out {named}: is the output itself; choose another place")
     return [job, held]
 
@@ -251,15 +280,17 @@ def open_for(
     masks: str | None = None,
     labels_in: str | None = None,
     kind: str | None = None,
+    listing: str | None = None,
 ) -> Source:
     """The source at ``spec``, with rows of one shape and targets and masks that the recipe can mix.
 
     ``masks`` is a folder of label images, ``labels_in`` a file of labels, ``kind`` the
-    name of the input's format. Raises `UsageError` when
+    name of the input's format, ``listing`` a file that keeps its listing. Raises `UsageError` when
     images of several sizes need ``--size``, or when a step, smoothing or a weight has no meaning
     for what the source holds.
     """
-    source = open_source(spec, recipe.reading, scratch, labels_in, kind)
+    kept = None if listing is None else Path(listing)
+    source = open_source(spec, recipe.reading, scratch, labels_in, kind, kept)
     if source.shape is None:
         raise cast(Varying, source).sizes_error()
     if masks is not None:

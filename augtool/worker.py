@@ -6,6 +6,7 @@ import bisect
 import dataclasses
 import itertools
 import math
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -209,12 +210,18 @@ def _rows_of(plan: Plan, piece: Piece, alone: bool) -> Block:
 def members_of(source: Source, block: Block) -> tuple[Members, int]:
     """The pixels that a block is made of, and how many rows were read for them: none when kernels
     read the source's own array in place."""
-    if source.pixels is not None:
-        return Members(source.pixels, by_row=True), 0
+    stored = source.pixels
+    if stored is not None and _may_die():
+        return Members(stored, by_row=True), 0
     assert source.shape is not None
     pixels = np.empty((len(block.members), *source.shape), source.dtype)
     source.read(block.members, pixels)
-    return Members(pixels), len(block.members)
+    return Members(pixels), len(block.members) if stored is None else 0
+
+
+def _may_die() -> bool:
+    """Whether this is a worker: what maps a file dies when another program makes it shorter."""
+    return multiprocessing.parent_process() is not None
 
 
 def masks_of(source: Source, block: Block) -> Members | None:
@@ -222,7 +229,7 @@ def masks_of(source: Source, block: Block) -> Members | None:
     masks = source.masks
     if masks is None:
         return None
-    if masks.pixels is not None:
+    if masks.pixels is not None and _may_die():
         return Members(masks.pixels, by_row=True)
     maps = np.empty((len(block.members), *masks.shape), masks.dtype)
     masks.read(block.members, maps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from augtool import regular
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
 
@@ -42,8 +44,8 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
     import tomllib
 
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        table = tomllib.loads(regular.text_of(file))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {file}: {error}; it must be a UTF-8 TOML file") from None
     known = {
         option.removeprefix("--"): param
@@ -171,6 +173,9 @@ READING = together(
     ),
     click.option("--split", metavar="NAME", help="Read this split's folder under --in."),
     click.option(
+        "--follow-links", is_flag=True, help="Enter linked folders too; each once in a class."
+    ),
+    click.option(
         "--image-key",
         metavar="KEY",
         help="The array or column of images, or its extension in tars.",
@@ -235,6 +240,19 @@ READING = together(
         show_default=True,
         metavar="0|1",
         help="The number of the first class.",
+    ),
+    click.option(
+        "--max-pixels",
+        type=values.Whole(1),
+        default=60_000_000,
+        show_default=True,
+        help="Images of more pixels are broken: a small file can declare any size.",
+    ),
+    click.option(
+        "--max-unpacked",
+        type=values.Bytes(),
+        help="What a file, member or chunk may take in memory, and an array or archive unpack to.  "
+        "[default: 256MiB; in all 1GiB, or 100 times its size]",
     ),
 )
 
@@ -327,6 +345,11 @@ RUN = together(
         metavar="ROWS|BYTES",
         help="Make files of about so many rows (10000) or bytes (512MB).",
     ),
+    click.option(
+        "--index",
+        type=click.Choice(["timm"]),
+        help="Shards of tar: also write what timm wants to know, in .augtool/.",
+    ),
     click.option("--compression", metavar="gzip[:LEVEL]", help="HDF5: compress images, labels."),
     click.option(
         "--encode",
@@ -365,6 +388,18 @@ RUN = together(
         default=1,
         metavar="N",
         help="--out -: so many runs share the rows of each copy.",
+    ),
+    click.option(
+        "--listing",
+        metavar="FILE",
+        callback=_not_empty,
+        help="Keep what is in --in here, so that other runs need not look; made when missing.",
+    ),
+    click.option(
+        "--scratch",
+        metavar="DIR",
+        callback=_not_empty,
+        help="Unpack compressed inputs here while the run lasts.  [default: beside --out]",
     ),
     click.option(
         "--preview",
@@ -449,12 +484,15 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         output=given["output"],
         masks=masks_from(given),
         labels=given["labels"],
+        listing=given["listing"],
+        scratch=given["scratch"],
         in_format=given["in_format"],
         recipe=recipe_from(given, recipe),
         workers=given["workers"],
         format=given["format"],
         shards=given["shards"],
         shard_size=given["shard_size"],
+        index=given["index"],
         compression=given["compression"],
         encode=given["encode"],
         labels_as=given["labels_as"],
@@ -482,7 +520,8 @@ def check_beside(option: str, file: Path, *sources: str) -> None:
     if not file.absolute().parent.is_dir():
         raise UsageError(f"{option} {file}: its folder does not exist; create it first")
     for source in filter(None, sources):
-        if Path(source).resolve() in (file.resolve(), *file.resolve().parents):
+        place = Path(os.path.realpath(file))  # `resolve` raises for links in a circle
+        if Path(os.path.realpath(source)) in (place, *place.parents):
             raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
 
 
@@ -491,7 +530,7 @@ def _class_list(file: Path | None) -> tuple[tuple[str, str], ...] | None:
     if file is None:
         return None
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = regular.text_of(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--classes {file}: {error}; it must be a UTF-8 text file") from None
     pairs = [line.rstrip().partition("\t") for line in lines if line.strip()]

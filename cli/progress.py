@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -10,25 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .report import counted
+from .report import counted, printable
 
 if TYPE_CHECKING:
     from augtool.run import Progress
 
+_LOGGER = logging.getLogger("augtool")
 _COLUMNS = 80  # of a terminal that does not know its own width
 _EVERY = 60.0  # seconds between plain lines
 
 
+class _Lines(logging.Handler):
+    """What the library has to say before a run begins."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put it on a line of stderr."""
+        click.echo(printable(record.getMessage()), err=True)
+
+
 class Meter:
-    """A listener for `augtool.run`; says nothing when ``quiet``."""
+    """A listener for `augtool.run`, and for what the library logs meanwhile; says nothing when
+    ``quiet``."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._terminal = sys.stderr.isatty()
         self._bar: Any = None
         self._next_line = 0.0
+        self._lines = _Lines()
 
     def __enter__(self) -> Meter:
+        if not self._quiet:
+            _LOGGER.setLevel(logging.INFO)
+            _LOGGER.addHandler(self._lines)
         return self
 
     def __exit__(
@@ -37,6 +52,7 @@ class Meter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        _LOGGER.removeHandler(self._lines)
         if self._bar is not None:
             self._bar.close()
 

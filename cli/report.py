@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN_SKIPPED = 20
 _SHOWN_CLASSES = 20
+_WORTH_SAYING = 1 << 20  # bytes of a copy that a run makes for itself
 
 
 def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) -> None:
@@ -73,6 +74,8 @@ def say_estimate(estimate: Estimate, *, as_json: bool) -> None:
     if estimate.held_out:
         stdout.line(f"held out {counted(estimate.held_out, 'row')}, for validation")
     stdout.line(f"bytes    {human_bytes(estimate.nbytes)}{ratio}")
+    if estimate.scratch_bytes >= _WORTH_SAYING:
+        stdout.line(f"scratch  {human_bytes(estimate.scratch_bytes)}, while it runs")
     stdout.line(f"work     {counted(estimate.tasks, 'task')} in {where}")
     stdout.line(f"time     about {estimate.seconds:,.1f} s")
     stdout.line("label mass per class (expected)")

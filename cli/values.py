@@ -87,6 +87,20 @@ class Size(Value):
         return sides
 
 
+class Bytes(Value):
+    """``512MB``, ``2GiB``: a number of bytes."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Text (or a whole number, from a TOML file) to bytes."""
+        match = re.fullmatch(r"([0-9]{1,15})\s*([kmgt]?)(i?)b?", str(value).strip().lower())
+        if not match or int(match[1]) == 0:
+            self.fail(f"{value!r} is not a size: use 512MB or 2GiB", param, ctx)
+        thousand = 1024 if match[3] else 1000
+        return int(int(match[1]) * thousand ** " kmgt".index(match[2] or " "))
+
+
 class Colour(Value):
     """``255,255,255``, ``#ffffff``, ``white`` or ``black``."""
 

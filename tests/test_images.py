@@ -259,15 +259,31 @@ def test_zeros_and_nothing_are_named() -> None:
         images.decode(bytes(512), RGB)
 
 
-def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_refused_before_it_is_decoded_unless_it_is_asked_for() -> None:
     data = png(60000, 60000, 8, 2, b"")
-    with pytest.raises(BadImage, match="3600000000"):
+    with pytest.raises(BadImage, match="60000x60000 pixels are more than 60,000,000"):
         images.decode(data, RGB)
-    monkeypatch.setattr(images, "MAX_PIXELS", 239)
     for kind in ("PNG", "JPEG"):
-        for attempt in (lambda data: images.decode(data, RGB), images.header):
-            with pytest.raises(BadImage, match="12x20 pixels are more than the 239 allowed"):
-                attempt(encoded(gradient(), kind))
+        data, said = encoded(gradient(), kind), "12x20 pixels are more than 239; .*--max-pixels"
+        with pytest.raises(BadImage, match=said):
+            images.decode(data, Reading(max_pixels=239))
+        with pytest.raises(BadImage, match=said):
+            images.header(data, 239)
+        assert images.decode(data, Reading(max_pixels=240)).shape == (12, 20, 3)
+
+
+def test_a_jpeg_that_begins_again_and_again_is_refused_unless_it_is_asked_for() -> None:
+    data = bytearray(encoded(gradient(), "JPEG", progressive=True))
+    last = data.rindex(b"\xff\xda")
+    data[-2:-2] = data[last:-2] * 200
+    few = Reading(max_pixels=300)
+    for reading in (few, Reading(max_pixels=300, size=(4, 4))):
+        with pytest.raises(BadImage, match="scans of 12x20 pixels would take very long"):
+            images.decode(bytes(data), reading)
+        with pytest.raises(BadImage, match="scans of 12x20 pixels would take very long"):
+            images.decode_into(bytes(data), reading, np.empty((12, 20, 3), np.uint8))
+    assert images.decode(bytes(data), RGB).shape == (12, 20, 3)
+    assert images.decode(encoded(gradient(), "JPEG", progressive=True), few).shape == (12, 20, 3)
 
 
 def test_a_full_memory_is_not_a_bad_image(monkeypatch: pytest.MonkeyPatch) -> None:

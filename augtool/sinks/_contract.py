@@ -55,6 +55,8 @@ class Order:
     encode
         How images are stored where each is a file of its own: ``jpg:95``, ``png``, ``webp``,
         ``npy``.
+    index
+        A reader for which a file beside the shards lists them: ``timm``; or nothing.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Order:
     attributes: Mapping[str, str | int]
     compression: str | None = None
     encode: str = "png"
+    index: str = ""
 
     @property
     def to_stdout(self) -> bool:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from augtool.encode import Encoding, encoding
 from augtool.errors import UsageError
+from augtool.sinks import _timm
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
@@ -33,7 +34,7 @@ __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 
 SUFFIXES = (".tar",)
 FOLDER = True
-OPTIONS = frozenset({"shards", "encode", "sparse", "stdout"})
+OPTIONS = frozenset({"shards", "encode", "sparse", "stdout", "index"})
 _KEY = "{:09}"
 
 
@@ -103,6 +104,8 @@ class TarSink:
         if self._number < 0:
             self._begin(0)
         self._complete(digests)
+        if self.order.index:
+            _timm.write(self.order, [_name_of(one) for one in range(len(self.order.shards))])
 
     def close(self) -> None:
         """Close the archive that is open, if any."""
@@ -123,7 +126,7 @@ class TarSink:
     @property
     def _path(self) -> Path:
         path = self.order.path
-        return path / f"train-{self._number:06}.tar" if path.is_dir() else path
+        return path / _name_of(self._number) if path.is_dir() else path
 
     def _write(self, data: bytes) -> None:
         assert self._stream is not None
@@ -213,6 +216,10 @@ class TarWriter:
                 plan[name] = value.decode() if isinstance(value, bytes) else value.tolist()
         text = json.dumps(plan, separators=(",", ":")).encode()
         return b"".join([*files, member(f"{key}.json", text)])
+
+
+def _name_of(shard: int) -> str:
+    return f"train-{shard:06}.tar"
 
 
 def _is_member(field: str) -> bool:

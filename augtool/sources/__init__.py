@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from augtool import _modules
-from augtool.errors import UsageError
+from augtool.errors import NO_ROOM, SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources._contract import NO_MASKS, Format, LabelledFormat, Source
+from augtool.sources._contract import NO_MASKS, Format, LabelledFormat, ListedFormat, Source
+from augtool.sources._listing_file import check_place
 from augtool.sources._specs import expanded
 
 
@@ -20,16 +21,39 @@ def open_source(
     scratch: Path,
     labels: str | None = None,
     kind: str | None = None,
+    listing: Path | None = None,
 ) -> Source:
     """Open ``spec`` (a path, or ``sample:``) with the first format that recognises its content.
 
     Several of them, and patterns ("x/*.h5", "train-{000..146}.tar"), are one source: their rows
     one after another. ``scratch`` is an existing folder for what the source must keep while it is
     in use; ``labels`` a file with the labels of images that have none; ``kind`` the name of the
-    format, which is then not looked for. Raises `UsageError` when there is nothing at ``spec``, no
-    format knows it, or several are not alike, and `SourceError` when its content cannot be used.
+    format, which is then not looked for; ``listing`` a file that keeps for other runs what is in a
+    folder or in archives, made when it is missing. Raises `UsageError` when there is nothing at
+    ``spec``, no format knows it, or several are not alike, and `SourceError` when its content
+    cannot be used, or ``scratch`` has no room for it.
     """
+    try:
+        return _opened(spec, reading, scratch, labels, kind, listing)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise SourceError(
+            f"{scratch}: {error.strerror}; make room, or name another place with --scratch DIR"
+        ) from error
+
+
+def _opened(
+    spec: str | Sequence[str],
+    reading: Reading,
+    scratch: Path,
+    labels: str | None,
+    kind: str | None,
+    listing: Path | None,
+) -> Source:
     specs = expanded((spec,) if isinstance(spec, str) else tuple(spec))
+    if listing is not None:
+        return _listed(specs, reading, scratch, labels, kind, listing)
     if len(specs) == 1:
         return _one(specs[0], reading, scratch, labels, kind)
     if labels is not None:
@@ -46,6 +70,26 @@ def open_source(
         place.mkdir()
         parts.append(formats[number][1].open(one, reading, place))
     return several(specs, parts, scratch)
+
+
+def _listed(
+    specs: Sequence[str],
+    reading: Reading,
+    scratch: Path,
+    labels: str | None,
+    kind: str | None,
+    file: Path,
+) -> Source:
+    formats = dict(_format_of(one, reading, kind) for one in specs)
+    name, module = next(iter(formats.items()))
+    if not hasattr(module, "open_listed"):
+        raise UsageError(f"--listing means nothing for an input of kind {name}; leave it out")
+    if len(specs) > 1 and (len(formats) > 1 or not hasattr(module, "open_all")):
+        raise UsageError("--listing is for one folder, and --in names several inputs: leave it out")
+    if labels is not None:
+        _labelling(name, module)
+    check_place(file, specs)
+    return cast(ListedFormat, module).open_listed(specs, reading, scratch, labels, file)
 
 
 def _one(

@@ -12,7 +12,7 @@ import numpy as np
 from augtool.errors import UsageError
 from augtool.recipe import Layout
 from augtool.sources._contract import Pixels, Rows
-from augtool.sources._extents import ArrayFile, Extent, gather, usable
+from augtool.sources._extents import ArrayFile, Extent, usable
 from augtool.sources._layout import row_shape, shown_shape
 
 MASK_KEY = "masks"
@@ -42,8 +42,7 @@ class ArrayMasks:
         return self._stored if usable(self._stored) else None
 
     def read(self, rows: Rows, out: Pixels) -> None:
-        self.file.check_unchanged(self.extent)
-        gather(self._stored, rows, out)
+        self.file.gather(self.extent, rows, out)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: self.__dict__[field.name] for field in dataclasses.fields(self)}

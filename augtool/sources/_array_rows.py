@@ -16,6 +16,7 @@ from augtool.recipe import Reading
 from augtool.sources._arrays import PIXEL_DTYPES
 from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
 from augtool.sources._listing import shown
+from augtool.sources._npy_header import read_header
 from augtool.sources._pack import PackStore
 from augtool.sources._stored_targets import StoredTarget
 
@@ -96,18 +97,17 @@ def opened(
     data, where = store.content(0), shown(store.name(0))
     stream = io.BytesIO(data)
     try:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            read = np.lib.format.read_array_header_2_0
-        shape, by_columns, dtype = read(stream)
+        said = read_header(stream)
     except (ValueError, EOFError) as error:
         raise SourceError(f"{store.place}: {where}: not readable as npy ({error})") from None
-    if dtype.name not in PIXEL_DTYPES or by_columns or not dtype.isnative:
+    shape, dtype = said.shape, said.dtype
+    if dtype.name not in PIXEL_DTYPES or said.by_columns or not dtype.isnative:
         raise SourceError(
             f"{store.place}: {where}: pixels are {', '.join(PIXEL_DTYPES)} in C order and native "
             "byte order; convert them"
         )
+    if not shape or 0 in shape:
+        raise SourceError(f"{store.place}: {where}: {shape} holds no pixels")
     if reading.size not in (None, shape[:2]) or reading.mode is not None:
         raise UsageError(
             f"{store.place}: rows are arrays {shape} of {dtype.name} and keep their size and "

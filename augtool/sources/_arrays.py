@@ -18,13 +18,13 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe import Layout, Mode, Reading
 from augtool.sources._array_masks import ArrayMasks
 from augtool.sources._contract import Notes, Pixels, Rows, Target
-from augtool.sources._extents import ArrayFile, Extent, Version, gather, usable
+from augtool.sources._extents import ArrayFile, Extent, Version, usable
 from augtool.sources._layout import row_shape
 from augtool.sources._stored_targets import StoredTarget, digest_of
 
 ARRAY_READING = frozenset(
     {"size", "mode", "image_key", "label_key", "label_missing", "mask_key", "layout", "target"}
-    | {"num_classes", "label_base"}
+    | {"num_classes", "label_base", "max_unpacked"}
 )
 PIXEL_DTYPES = ("uint8", "uint16", "float32", "float64")
 
@@ -106,8 +106,7 @@ class ArraySource:
         return f"row {row}"
 
     def read(self, rows: Rows, out: Pixels) -> None:
-        self.file.check_unchanged(self.images)
-        gather(self._as_rows, rows, out)
+        self.file.gather(self.images, rows, out, channels_first=self.layout == "NCHW")
 
     def image(self, row: int) -> Pixels:
         out = np.empty(self.shape, self.dtype)
@@ -126,11 +125,6 @@ class ArraySource:
         """The array as it lies in its file."""
         return self.file.mapped(self.images)
 
-    @cached_property
-    def _as_rows(self) -> Pixels:
-        """The array with its axes as `read` gives them."""
-        return self._stored.transpose(0, 2, 3, 1) if self.layout == "NCHW" else self._stored
-
 
 def source_of(
     path: Path,
@@ -147,13 +141,18 @@ def source_of(
         found.images,
         found.layout,
         found.targets,
-        None if found.masks is None else ArrayMasks(file, found.masks),
+        None if found.masks is None else ArrayMasks(_file_of(found.masks, file), found.masks),
         Notes(found.warnings),
         found.stored_bytes,
         find_column,
     )
     check_own_size(source, reading)
     return source
+
+
+def _file_of(extent: Extent, file: ArrayFile) -> ArrayFile:
+    """The file of an array that may lie in another than the images do."""
+    return file if extent.path == file.path else ArrayFile(extent.path, Version.of(extent.path))
 
 
 def check_lengths(spec: str, lengths: Mapping[str, int]) -> None:

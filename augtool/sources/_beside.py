@@ -17,6 +17,7 @@ from augtool.params import did_you_mean
 from augtool.recipe import Reading
 from augtool.sources import _tables
 from augtool.sources._cells import labels_of
+from augtool.sources._column import Column
 from augtool.sources._contract import Rows
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
@@ -26,7 +27,7 @@ from augtool.sources._stored_targets import (
     digest_of,
     stored_targets,
 )
-from augtool.sources._tables import Column, Table
+from augtool.sources._tables import Table
 
 TABLE_READING = frozenset(
     {"name_column", "label_column", "label_sep", "label_from_name"}

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
+from augtool.sources._column import Column
 from augtool.sources._contract import Rows
 from augtool.sources._stored_targets import LabelArray
-from augtool.sources._tables import Column
 
 Cells = Sequence[Any]
 _WHOLE = re.compile("[+-]?(0|[1-9][0-9]{0,17})")  # 007 is a name, not a number

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from augtool import regular
 from augtool.errors import UsageError
 from augtool.sources._contract import Rows, Source
 from augtool.sources._extents import Extent
+from augtool.sources._npy_header import mapped
 
 Values = npt.NDArray[Any]
 
@@ -83,7 +85,7 @@ def text_extent(values: Values, path: Path) -> Extent:
 
 def _from_npy(file: str) -> Values:
     try:
-        values: Values = np.load(file, allow_pickle=False)
+        values: Values = mapped(Path(file))
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{file}: not readable as npy ({error}); check the path") from None
     if values.dtype.kind not in "biufSU":
@@ -120,7 +122,7 @@ def _from_text(source: Source, file: str) -> Values:
 def _lines(file: str) -> list[str]:
     """The lines of a text file; bytes that are not UTF-8 as sources show them in names."""
     try:
-        data = Path(file).read_bytes()
+        data = regular.content_of(Path(file))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror}); check the path") from None
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace").splitlines()

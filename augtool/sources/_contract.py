@@ -14,7 +14,7 @@ written to ``scratch``, a folder that outlives the workers, and mapped from ther
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -205,6 +205,20 @@ class LabelledFormat(Protocol):
     """The module of a source that may have its labels in a file beside it."""
 
     def open_labelled(self, spec: str, reading: Reading, scratch: Path, labels: str) -> Source: ...
+
+
+class ListedFormat(Protocol):
+    """The module of a source whose listing may be kept in a file: `open_listed` makes that which is
+    missing. Several ``specs`` come only to a module that has ``open_all``."""
+
+    def open_listed(
+        self,
+        specs: Sequence[str],
+        reading: Reading,
+        scratch: Path,
+        labels: str | None,
+        file: Path,
+    ) -> Source: ...
 
 
 class Format(Protocol):

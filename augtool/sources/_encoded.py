@@ -22,6 +22,11 @@ from augtool.sources._stored_targets import StoredTarget
 
 One = TypeVar("One")
 
+IMAGE_READING = frozenset(
+    {"size", "fit", "resample", "background", "mode", "max_pixels", "max_unpacked"}
+)
+"""The fields of `Reading` that say how encoded images become pixels."""
+
 _PROBES = 64
 _HEAD_BYTES = 131072  # an EXIF block that begins in the first 64 KiB ends in these
 _LOSSY = {"JPEG", "WEBP"}
@@ -145,12 +150,13 @@ class EncodedSource:
 
     def header(self, row: int) -> Header:
         """The header of one row. Raises `BrokenInput`, `InputChanged`."""
+        most = self.reading.max_pixels
         try:
-            return images.header(self.store.content(row, _HEAD_BYTES))
+            return images.header(self.store.content(row, _HEAD_BYTES), most)
         except BadImage as error:
             reason = error
         try:  # some formats keep their header at the end
-            return images.header(self.store.content(row))
+            return images.header(self.store.content(row), most)
         except BadImage:
             raise self._broken(row, reason) from reason
 

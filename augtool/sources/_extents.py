@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 
 import numpy as np
 
 from augtool.errors import InputChanged
 from augtool.sources._contract import Pixels, Rows
+
+_ADVICE = "start again when nothing writes to it"
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,27 @@ class ArrayFile:
         # A plain ndarray: every slice of a np.memmap pays for being one.
         return np.asarray(np.memmap(extent.path, extent.dtype, "r", extent.offset, extent.shape))
 
+    def gather(self, extent: Extent, rows: Rows, out: Pixels, channels_first: bool = False) -> None:
+        """Copy rows of an array to ``out`` (len(rows), …), whose axes are those of its rows, with
+        the first of these as the last where the array has channels first.
+
+        Reads, where `mapped` would do: a file that shrinks kills the process that has it mapped.
+        Raises `InputChanged`.
+        """
+        self.check_unchanged(extent)
+        row = np.empty(extent.shape[1:], extent.dtype)
+        with extent.path.open("rb", buffering=0) as file:
+            for place in np.argsort(rows, kind="stable"):  # disks and read-ahead like it
+                file.seek(extent.offset + int(rows[place]) * row.nbytes)
+                if _filled(file, row) < row.nbytes:
+                    raise InputChanged(f"{self.path}: ends early; {_ADVICE}")
+                out[place] = np.moveaxis(row, 0, -1) if channels_first else row
+
     def check_unchanged(self, extent: Extent | None = None) -> None:
         """Raise `InputChanged` when the file is another and ``extent`` lies in it."""
         inside = extent is None or extent.path == self.path
         if inside and Version.of(self.path) != self.version:
-            raise InputChanged(
-                f"{self.path}: the file changed after it was opened; "
-                "start again when nothing writes to it"
-            )
+            raise InputChanged(f"{self.path}: the file changed after it was opened; {_ADVICE}")
 
 
 def usable(stored: Pixels) -> bool:
@@ -73,7 +89,9 @@ def usable(stored: Pixels) -> bool:
     return stored.dtype.isnative and stored.flags.aligned
 
 
-def gather(stored: Pixels, rows: Rows, out: Pixels) -> None:
-    """Copy rows, rising: disks and read-ahead like it."""
-    for place in np.argsort(rows, kind="stable"):
-        out[place] = stored[rows[place]]
+def _filled(file: RawIOBase, values: Pixels) -> int:
+    """Read bytes into an array: how many, fewer only where the file ends."""
+    left = values.reshape(-1).view(np.uint8).data
+    while left and (read := file.readinto(left)):
+        left = left[read:]
+    return values.nbytes - len(left)

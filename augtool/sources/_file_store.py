@@ -12,14 +12,18 @@ from augtool.sources._contract import Rows
 from augtool.sources._encoded import batches
 from augtool.sources._files import content_of
 from augtool.sources._listing import Listing
+from augtool.sources._listing_file import advising
 
 
 @dataclass(frozen=True)
 class FileStore:
-    """The files of ``listing``, whose names are relative to ``root``. See `Store`."""
+    """The files of ``listing``, whose names are relative to ``root``, of at most so many bytes
+    each. See `Store`. ``kept`` is the file in which a user keeps the listing."""
 
     root: bytes
     listing: Listing
+    most: int
+    kept: str = ""
 
     @property
     def place(self) -> str:
@@ -43,12 +47,14 @@ class FileStore:
             for place, (row, file) in enumerate(zip(rows, self.listing.files(rows), strict=True))
         )
         for batch in batches(wanted):
-            with _listing.opened(self.root) as within:
+            with _listing.opened(self.root) as within, advising(self.kept):
                 data = [
-                    (place, content_of(self.root, row, file, within=within))
+                    (place, content_of(self.root, row, file, self.most, within=within))
                     for place, row, file in batch
                 ]
             yield from data
 
     def content(self, row: int, most: int | None = None) -> bytes:
-        return content_of(self.root, row, next(self.listing.files(np.array([row]))), most)
+        file = next(self.listing.files(np.array([row])))
+        with advising(self.kept):
+            return content_of(self.root, row, file, self.most, most)

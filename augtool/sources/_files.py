@@ -6,7 +6,7 @@ import errno
 import os
 
 from augtool.errors import BrokenInput, InputChanged
-from augtool.sources import _listing
+from augtool.sources import _caps, _listing
 
 ListedFile = tuple[bytes, int, int]
 """Relative name, bytes, and modification time in nanoseconds."""
@@ -18,17 +18,25 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def content_of(
-    root: bytes, row: int, file: ListedFile, most: int | None = None, within: int | None = None
+    root: bytes,
+    row: int,
+    file: ListedFile,
+    most: int,
+    first: int | None = None,
+    within: int | None = None,
 ) -> bytes:
-    """The bytes of a file under ``root``, or the first ``most`` of them.
+    """The bytes of a file under ``root``, of which there are at most ``most``, or the ``first`` so
+    many of them, whatever its size.
 
     ``within`` is a descriptor of ``root``, if there is one: a third of what opening a small file
     takes is the way to its folder.
 
     Raises `InputChanged` when its size or time is another, and `BrokenInput`, with ``row``, when it
-    cannot be read.
+    is too large or cannot be read.
     """
     name, size, time = file
+    if first is None and size > most:
+        raise BrokenInput(int(row), _listing.shown(name), too_large(size, most))
     try:
         path = root + b"/" + name if within is None else name
         descriptor = os.open(path, _FLAGS, dir_fd=within)
@@ -36,7 +44,7 @@ def content_of(
             status = os.fstat(descriptor)
             if status.st_size != size or status.st_mtime_ns != time:
                 raise _changed(name, "has changed since it was listed")
-            return _read(descriptor, size if most is None else min(size, most))
+            return _read(descriptor, size if first is None else min(size, first))
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -45,6 +53,11 @@ def content_of(
         if error.errno in _GONE:
             raise _changed(name, "is gone since it was listed") from error
         raise BrokenInput(int(row), _listing.shown(name), str(error.strerror)) from error
+
+
+def too_large(size: int, most: int) -> str:
+    """Why an image is not read: a file may be long and take no room on the disk."""
+    return f"{size:,} bytes are more than {most:,}; {_caps.OPTION}"
 
 
 def _changed(name: bytes, how: str) -> InputChanged:

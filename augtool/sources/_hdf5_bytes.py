@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -17,15 +17,15 @@ import numpy as np
 
 from augtool.errors import SourceError
 from augtool.isolate import limited
+from augtool.sources import _caps, _staging, _telling
 from augtool.sources._extents import Extent
-from augtool.sources._hdf5_find import Ask
+from augtool.sources._hdf5_find import Ask, printable
 
 CPU_SECONDS = 30
 """A step that takes longer than this is a loop that the library does not leave."""
 
-_MOST_CHUNK_BYTES = 1 << 30
 _PIECE_BYTES = 4 << 20
-SPARE_BYTES = 1 << 30
+SPARE_BYTES = 384 << 20
 
 
 def extent_of(ask: Ask, dataset: h5py.Dataset, scratch_name: str) -> Extent:
@@ -60,20 +60,37 @@ def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
     check_chunks(ask, dataset)
     dtype = dataset.dtype.newbyteorder("=")
     extent = Extent(path, 0, dataset.shape, dtype.str)
+    packed = dataset.id.get_storage_size()
+    _caps.check_whole(ask.reading, ask.where(dataset), packed, extent.nbytes)
     _reserve(ask, dataset, extent)
     out = np.memmap(path, dtype, "r+", shape=dataset.shape)
     for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
-        with limited(memory_for_chunks(dataset), CPU_SECONDS):
+        with _spoken_of(ask, dataset, piece), limited(memory_for_chunks(dataset), CPU_SECONDS):
             out[piece] = dataset[piece]
     out.flush()
     return extent
 
 
-def check_chunks(ask: Ask, dataset: h5py.Dataset) -> None:
-    if _chunk_bytes(dataset) > _MOST_CHUNK_BYTES:
+@contextmanager
+def _spoken_of(ask: Ask, dataset: h5py.Dataset, piece: tuple[slice, ...]) -> Iterator[None]:
+    """Say where it is that the library cannot read."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+        detail = printable(" ".join(str(error).split()))
         raise SourceError(
-            f"{ask.where(dataset)} has chunks of {_chunk_bytes(dataset):,} bytes, and more than "
-            f"{_MOST_CHUNK_BYTES:,} are not unpacked; write it again with smaller chunks"
+            f"{ask.where(dataset)}: from row {piece[0].start}: a chunk is damaged, or unpacks to "
+            f"more than its {_chunk_bytes(dataset):,} bytes; copy the file again ({detail})"
+        ) from error
+
+
+def check_chunks(ask: Ask, dataset: h5py.Dataset) -> None:
+    """Raise `SourceError` for chunks that would take too much memory."""
+    most = _caps.of_piece(ask.reading)
+    if _chunk_bytes(dataset) > most:
+        raise SourceError(
+            f"{ask.where(dataset)} has chunks of {_chunk_bytes(dataset):,} bytes, more than "
+            f"{most:,}; {_caps.OPTION}"
         )
 
 
@@ -88,12 +105,8 @@ def memory_for_chunks(dataset: h5py.Dataset) -> int:
 
 def _reserve(ask: Ask, dataset: h5py.Dataset, extent: Extent) -> None:
     """Make the scratch file at its full size, so that a full disk shows now."""
-    free = shutil.disk_usage(ask.scratch).free
-    if extent.nbytes > free:
-        raise SourceError(
-            f"{ask.where(dataset)} takes {extent.nbytes:,} bytes unpacked, and {ask.scratch} has "
-            f"{free:,} free; make room there, or store the images uncompressed"
-        )
+    _telling.tell(ask.where(dataset), extent.nbytes, ask.scratch)
+    _staging.check_room(ask.scratch, ask.where(dataset), extent.nbytes)
     with extent.path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, extent.nbytes)

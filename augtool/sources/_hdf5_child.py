@@ -36,8 +36,10 @@ from augtool.sources._hdf5_find import (
     by_key,
     chosen,
     followed,
+    foreign_filter,
     lies_inside,
     listing,
+    load_no_filters,
     printable,
     short_name,
     type_name,
@@ -81,6 +83,7 @@ def column(spec: str, key: str, n: int, scratch: Path) -> Extent:
 @contextmanager
 def _opened(spec: str, reading: Reading, scratch: Path) -> Iterator[Ask]:
     """The open file. What the operating system and the library raise becomes `SourceError`."""
+    load_no_filters()
     try:
         with limited(SPARE_BYTES, CPU_SECONDS):
             file = h5py.File(spec, "r", locking="best-effort")
@@ -216,7 +219,8 @@ def _small_value(file: h5py.File, path: str) -> Any:
     if not isinstance(item, h5py.Dataset) or type_name(item) != "strings":
         return None
     is_small = 0 < item.size * item.dtype.itemsize <= _MOST_NAME_BYTES
-    return item[()] if is_small and lies_inside(item) else None
+    is_own = lies_inside(item) and foreign_filter(item) is None
+    return item[()] if is_small and is_own else None
 
 
 def _names_in(value: Any) -> tuple[str, ...] | None:

@@ -24,6 +24,11 @@ from augtool.sources._names import PARTNER_WORDS, USUAL_NAMES, target_names
 
 _MOST_OBJECTS = 20_000
 _MOST_SOFT_LINKS = 32
+_FILTERS = (
+    *(h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32),
+    *(h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET),
+    h5py.h5z.FILTER_LZF,
+)
 _KEYS = "--image-key and --label-key"
 
 
@@ -212,18 +217,40 @@ def _link(group: h5py.Group, name: str) -> h5py.HardLink | h5py.SoftLink | Refus
     return link
 
 
+def foreign_filter(dataset: h5py.Dataset) -> str | None:
+    """The filter that data need and the library does not have in it, so that it would load a
+    program: its number and name."""
+    plist = dataset.id.get_create_plist()
+    filters = (plist.get_filter(number) for number in range(plist.get_nfilters()))
+    foreign = (one for one in filters if one[0] not in _FILTERS)
+    return next((f"{one[0]} {one[3].decode('utf-8', 'replace')}".strip() for one in foreign), None)
+
+
 def lies_inside(dataset: h5py.Dataset) -> bool:
     """Whether the bytes of the data set lie in the file itself."""
     return not (dataset.is_virtual or dataset.id.get_create_plist().get_external_count())
 
 
+def load_no_filters() -> None:
+    """Have the library look for filters nowhere: neither where HDF5_PLUGIN_PATH says nor where it
+    was built to."""
+    for _ in range(h5py.h5pl.size()):
+        h5py.h5pl.remove(0)
+
+
 def _own_bytes(ask: Ask, dataset: h5py.Dataset, option: str) -> h5py.Dataset:
-    """``dataset``, whose bytes lie in this very file."""
+    """``dataset``, whose bytes lie in this very file, as the library alone can read them."""
     if not lies_inside(dataset):
         kind = "a virtual data set" if dataset.is_virtual else "a data set with external storage"
         raise SourceError(
             f"{ask.where(dataset)} is {kind}, whose bytes lie in other files; "
             "copy them into one file"
+        )
+    foreign = foreign_filter(dataset)
+    if foreign is not None:
+        raise SourceError(
+            f"{ask.where(dataset)} is packed by filter {printable(foreign)}, for which a program "
+            "would have to be loaded; pack it with gzip: h5repack -f GZIP=4"
         )
     if not dataset.shape:
         raise UsageError(

@@ -14,7 +14,7 @@ import re
 import stat
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,10 +34,12 @@ EXTENSIONS = frozenset(
     {b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp", b".tif", b".tiff", b".ppm"}
 )
 _HEIF = frozenset({b".heic", b".heif"})
+_LINKED, _SEEN = "linked folders (--follow-links)", "linked folders seen already"
 _EXTRA = " (pip install 'augtool[heic]')"  # in the line that counts what was not read
 SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
 _CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Controls, ends of lines, and what turns the direction of text round.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Files:
     names: list[bytes] = field(default_factory=list)
     sizes: array[int] = field(default_factory=lambda: array("q"))
     times: array[int] = field(default_factory=lambda: array("q"))
+    folders: list[tuple[bytes, int]] = field(default_factory=list)  # name, and time before a look
 
     def add(self, name: bytes, status: os.stat_result) -> None:
         self.names.append(name)
@@ -146,6 +149,10 @@ class Level:
     left_out: Counter[str]
 
 
+Walk = Callable[[bytes, bytes, Counter[str], bool], Files]
+"""`walked`, or what knows its results already."""
+
+
 def shown(name: bytes) -> str:
     """A name as a person can read it, on one line: undecodable and control bytes are escaped."""
     text = name.decode("utf-8", "backslashreplace")
@@ -158,9 +165,10 @@ def not_read(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {extension}" for extension, count in ordered)
 
 
-def split_folder(root: bytes, split: str) -> bytes:
-    """The folder of a split. Raises `UsageError` when there is none."""
-    folders = _level(root).folders
+def split_folder(root: bytes, reading: Reading) -> bytes:
+    """The folder of ``reading.split``. Raises `UsageError` when there is none."""
+    split = str(reading.split)
+    folders = _level(root, reading.follow_links).folders
     if _name(split) not in folders:
         choices = ", ".join(map(shown, folders)) or "no folders at all"
         raise UsageError(f"--split {split}: not in {shown(root)}, which holds {choices}")
@@ -173,9 +181,9 @@ def find_classes(root: bytes, spec: str, reading: Reading) -> Classes:
     Raises `UsageError` when the folders are not classes: splits, one folder too high, or images
     without class folders; and when ``reading.classes`` does not list a folder.
     """
-    level = _level(root)
+    level = _level(root, reading.follow_links)
     if not level.folders or not set(level.folders) <= _listed(reading.classes or ()):
-        _check_structure(root, spec, level)
+        _check_structure(root, spec, level, reading.follow_links)
     return classes_of(spec, level, reading)
 
 
@@ -188,18 +196,18 @@ def classes_of(spec: str, level: Level, reading: Reading) -> Classes:
 
 
 def write_listing(
-    root: bytes, folders: Iterable[bytes], scratch: Path
+    root: bytes, folders: Iterable[bytes], scratch: Path, walk: Walk, follow: bool = False
 ) -> tuple[Listing, Int64s, Counter[str]]:
-    """Find the files of the class folders and write them down in ``scratch``.
+    """Find the files of the class folders by ``walk`` and write them down in ``scratch``.
 
     Returns the listing, the number of images of each class (one folder, one class), and the
     left-out files by extension. Raises `SourceError` when a folder cannot be read.
     """
-    left_out = _level(root).left_out
+    left_out = _level(root, follow).left_out
     names: list[bytes] = []
     parts: list[tuple[Int64s, Int64s, Int64s]] = []
     for folder in folders:
-        found = _found(root, folder, left_out)
+        found = walk(root, folder, left_out, follow)
         order = found.order()
         lengths = np.array([len(found.names[at]) for at in order], np.int64)
         names.append(b"".join([found.names[at] for at in order]))
@@ -212,11 +220,13 @@ def write_listing(
     return Listing(scratch), counts, left_out
 
 
-def listed(root: bytes) -> tuple[Files, Counter[str]]:
+def listed(
+    root: bytes, follow: bool = False, walk: Walk | None = None
+) -> tuple[Files, Counter[str]]:
     """All image files at any depth below ``root``, in no order, and the left-out files by
     extension."""
     left_out: Counter[str] = Counter()
-    return _found(root, b"", left_out), left_out
+    return (walk or walked)(root, b"", left_out, follow), left_out
 
 
 def forget(left_out: Counter[str], root: bytes, file: bytes) -> None:
@@ -312,7 +322,7 @@ def opened(folder: bytes) -> Iterator[int | None]:
             os.close(descriptor)
 
 
-def _level(root: bytes) -> Level:
+def _level(root: bytes, follow: bool) -> Level:
     folders: list[bytes] = []
     images = Files()
     left_out: Counter[str] = Counter()
@@ -322,6 +332,11 @@ def _level(root: bytes) -> Level:
             continue
         if entry.is_dir(follow_symlinks=False):
             folders.append(entry.name)
+        elif follow and _is_folder(entry, follow):
+            if _identity(root + b"/" + entry.name) == _identity(root):
+                left_out[_SEEN] += 1
+            else:
+                folders.append(entry.name)
         else:
             _sort_in(entry, entry.name, lowered, images, left_out)
     if images.names and folders:
@@ -329,15 +344,64 @@ def _level(root: bytes) -> Level:
     return Level(tuple(sorted(folders, key=text)), len(images.names), left_out)
 
 
-def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
-    """The images at any depth below a class folder; a class folder that is missing has none."""
+def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
+    """Whether an entry is a folder, or where links are followed a link to one."""
+    try:
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:  # a link that leads round in a circle
+        return False
+
+
+def walked(root: bytes, folder: bytes, left_out: Counter[str], follow: bool) -> Files:
+    """The images at any depth below a class folder, their names relative to ``root``; those left
+    out are counted. A class folder that is missing has none.
+
+    Where links are followed each folder is entered once, by its own name if it has one here, else
+    by the first of its links: so what is found depends neither on the file system's order nor on
+    links in a circle.
+    """
     files = Files()
+    links: list[bytes] | None = [] if follow else None
+    entered: set[tuple[int, int]] = set()
+    if os.path.isdir(root + b"/" + folder):  # noqa: PTH112 (paths of bytes)
+        _gather(root, folder, files, left_out, links, entered)
+    while links:
+        links.sort(key=text, reverse=True)
+        link = links.pop()
+        if _identity(root + b"/" + link) in entered:
+            left_out[_SEEN] += 1
+        else:
+            _gather(root, link, files, left_out, links, entered)
+    return files
+
+
+def _identity(folder: bytes) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116 (paths of bytes)
+    return status.st_dev, status.st_ino
+
+
+def _gather(
+    root: bytes,
+    folder: bytes,
+    files: Files,
+    left_out: Counter[str],
+    links: list[bytes] | None,
+    entered: set[tuple[int, int]],
+) -> None:
+    """Add the images at any depth below a folder; linked folders come to ``links``, unless that is
+    None."""
     top = root + b"/"
-    waiting = [folder] if os.path.isdir(top + folder) else []  # noqa: PTH112 (paths of bytes)
+    waiting = [folder]
     while waiting:
         inside = waiting.pop()
         before = inside + b"/" if inside else b""
+        if links is not None:
+            identity = _identity(top + inside)
+            if identity in entered:
+                continue
+            entered.add(identity)
         with opened(top + inside) as within:
+            files.folders.append((inside, _time(top + inside if within is None else within)))
             for entry in _entries(top + inside):
                 name = entry.name
                 lowered = name.lower()
@@ -345,9 +409,18 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(before + name)
+                elif links is not None and _is_folder(entry, True):
+                    links.append(before + name)
                 else:
                     _sort_in(entry, before + name, lowered, files, left_out, within)
-    return files
+
+
+def _time(folder: bytes | int) -> int:
+    """When a folder was changed last; −1 where nobody says."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 (paths of bytes)
+    except OSError:
+        return -1
 
 
 def _sort_in(
@@ -363,7 +436,7 @@ def _sort_in(
     ending = extension(lowered)
     if not is_image(ending):
         linked = entry.is_symlink() and os.path.isdir(entry.path)  # noqa: PTH112 (paths of bytes)
-        left_out["linked folders" if linked else kind_of(ending)] += 1
+        left_out[_LINKED if linked else kind_of(ending)] += 1
         return
     try:
         # From its folder: the system need not walk the whole path again for each file.
@@ -377,7 +450,7 @@ def _sort_in(
         left_out[f"{shown(ending)} (not a regular file)"] += 1
 
 
-def _check_structure(root: bytes, spec: str, level: Level) -> None:
+def _check_structure(root: bytes, spec: str, level: Level, follow: bool) -> None:
     """Raise `UsageError` when the folders under ``root`` do not look like classes."""
     if not level.folders:
         if not level.images:
@@ -387,7 +460,7 @@ def _check_structure(root: bytes, spec: str, level: Level) -> None:
             f"{spec}: its {level.images} images are in no class folder; expected "
             f"{spec}/CLASS/IMAGE.jpg: make one folder for each class"
         )
-    nested = [folder for folder in level.folders if _holds_folders(root, folder)]
+    nested = [folder for folder in level.folders if _holds_folders(root, folder, follow)]
     splits = [folder for folder in nested if folder.lower() in SPLIT_WORDS]
     if splits and (len(splits) >= 2 or len(level.folders) == 1):
         choices = ", ".join(f"--split {shown(folder)}" for folder in splits)
@@ -397,14 +470,14 @@ def _check_structure(root: bytes, spec: str, level: Level) -> None:
         raise UsageError(f"{spec}: holds one folder that only holds folders; try --in {inner}")
 
 
-def _holds_folders(root: bytes, folder: bytes) -> bool:
+def _holds_folders(root: bytes, folder: bytes, follow: bool) -> bool:
     """Whether a folder holds folders and no images; most classes tell with their first entry."""
     folders = False
     for entry in _entries(os.path.join(root, folder)):  # noqa: PTH118 (paths of bytes)
         lowered = entry.name.lower()
         if is_clutter(lowered):
             continue
-        if entry.is_dir(follow_symlinks=False):
+        if _is_folder(entry, follow):
             folders = True
         elif is_image(extension(lowered)):
             return False

@@ -14,7 +14,7 @@ from augtool import label_images
 from augtool.errors import BrokenInput, SourceError, UsageError
 from augtool.images import BadImage
 from augtool.label_images import Ids
-from augtool.sources import _listing
+from augtool.sources import _caps, _listing
 from augtool.sources._contract import Pixels, Rows, Source
 from augtool.sources._encoded import EncodedSource
 from augtool.sources._files import content_of
@@ -61,7 +61,9 @@ class FolderMasks:
         """One label image at its own size, (h, w), which is that of its upright image."""
         file = next(self.listing.files(np.array([row])))
         try:
-            ids = label_images.decode(content_of(self.root, row, file))
+            most = _caps.of_piece(self.images.reading)
+            content = content_of(self.root, row, file, most)
+            ids = label_images.decode(content, self.images.reading.max_pixels)
         except BadImage as error:
             raise self._broken(row, str(error)) from error
         size = self._image_size(row)
@@ -110,7 +112,7 @@ def open_masks(source: Source, directory: str, scratch: Path, fill: int = 0) -> 
     if source.shape is None:
         raise source.sizes_error()
     root = _root(directory, source.reading.split)
-    files, left_out = _listing.listed(root)
+    files, left_out = _listing.listed(root, source.reading.follow_links)
     if not files.names:
         rest = f" (not read: {_listing.not_read(left_out)})" if left_out else ""
         raise UsageError(f"--masks {directory}: holds no images{rest}")

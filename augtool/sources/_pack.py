@@ -17,9 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import BrokenInput, InputChanged
+from augtool.recipe import Reading
+from augtool.sources import _caps
 from augtool.sources._contract import Rows
 from augtool.sources._encoded import batches
 from augtool.sources._extents import Version
+from augtool.sources._files import too_large
 from augtool.sources._listing import shown
 
 Int64s = npt.NDArray[np.int64]
@@ -51,7 +54,8 @@ class Found:
 
 @dataclass(frozen=True)
 class PackStore:
-    """Rows in files, by an index in ``scratch``. See `Store`; ``place`` is for messages.
+    """Rows in files, of at most ``most`` bytes each, by an index in ``scratch``. See `Store`;
+    ``place`` is for messages.
 
     names, starts
         The names one after another, uint8; row i is ``names[starts[i]:starts[i + 1]]``.
@@ -61,6 +65,7 @@ class PackStore:
 
     place: str
     scratch: Path
+    most: int
     stamp = ""  # its files are the input itself
 
     @cached_property
@@ -82,7 +87,7 @@ class PackStore:
         return [(path, Version(size, time)) for path, size, time in said]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"place": self.place, "scratch": self.scratch}
+        return {"place": self.place, "scratch": self.scratch, "most": self.most}
 
     @property
     def nbytes(self) -> int:
@@ -112,6 +117,8 @@ class PackStore:
 
     def content(self, row: int, most: int | None = None) -> bytes:
         number, offset, size = self._table[row].tolist()
+        if most is None:
+            self._check_size(row, size)
         with _Opened(*self._files[number]) as descriptor:
             return self._read(descriptor, row, offset, size if most is None else min(size, most))
 
@@ -122,10 +129,16 @@ class PackStore:
         sizes = table[:, 2].tolist()
         with _Opened(*self._files[number]) as descriptor:
             for batch in batches(wanted):
+                for place, _ in batch:
+                    self._check_size(int(rows[place]), sizes[place])
                 yield from [
                     (place, self._read(descriptor, int(rows[place]), offset, sizes[place]))
                     for place, offset in batch
                 ]
+
+    def _check_size(self, row: int, size: int) -> None:
+        if size > self.most:
+            raise BrokenInput(row, shown(self.name(row)), too_large(size, self.most))
 
     def _read(self, descriptor: int, row: int, offset: int, size: int) -> bytes:
         try:
@@ -169,7 +182,9 @@ class _Opened:
         os.close(self._descriptor)
 
 
-def stored(found: Found, files: Sequence[Path], place: str, scratch: Path) -> PackStore:
+def stored(
+    found: Found, files: Sequence[Path], place: str, reading: Reading, scratch: Path
+) -> PackStore:
     """The index of what was found, written to ``scratch``; ``files`` as they are now."""
     table = np.stack([np.array(one, np.int64) for one in (found.files, found.offsets, found.sizes)])
     np.save(_path(scratch, "names"), np.frombuffer(found.names, np.uint8))
@@ -178,7 +193,7 @@ def stored(found: Found, files: Sequence[Path], place: str, scratch: Path) -> Pa
     versions = [(str(path), Version.of(path)) for path in files]
     said = [(path, version.size, version.mtime_ns) for path, version in versions]
     (scratch / "pack-files.json").write_text(json.dumps(said))
-    return PackStore(place, scratch)
+    return PackStore(place, scratch, _caps.of_piece(reading))
 
 
 def _path(scratch: Path, column: str) -> Path:

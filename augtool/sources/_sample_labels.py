@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -17,15 +16,17 @@ from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
 from augtool.sources._cells import labels_of
+from augtool.sources._column import Column
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
+from augtool.sources._npy_header import array_in
 from augtool.sources._samples import Member, Sample
 from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
-from augtool.sources._tables import Column
 
 Data = Callable[[Member], bytes]
 _USUAL = ("soft.npy", "cls", "npy")
 _MOST_BYTES = 64 << 20  # of one label
+_MOST_JSON = 16 << 20  # bytes: lists in lists take twenty times as much in memory
 _OWN = "labels_"
 
 
@@ -176,17 +177,16 @@ class _Vectors:
 def loaded(data: bytes, where: str) -> npt.NDArray[Any]:
     """The array in the bytes of a .npy file. Raises `SourceError`, also for pickled objects."""
     try:
-        value: npt.NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+        return array_in(data)
     except (OSError, ValueError, EOFError) as error:
         raise SourceError(f"{where}: not readable as npy ({error}); mend the archive") from None
-    return value
 
 
 def _record(sample: Sample, data: Data) -> dict[str, Any]:
     member = sample.members.get("json")
     if member is None:
         return {}
-    if member.size > _MOST_BYTES:
+    if member.size > _MOST_JSON:
         raise SourceError(f"{shown(member.name)}: {member.size:,} bytes are no label")
     try:
         record = json.loads(data(member))

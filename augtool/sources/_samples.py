@@ -14,9 +14,12 @@ from augtool.errors import SourceError
 from augtool.sources._listing import shown
 
 RECORD = b".augtool.json"
-_MOST_RECORD = 256 << 20
+_MOST_RECORD = 32 << 20
 _KEY = re.compile(rb"((?:.*/)?[^./][^./]*)\.([^/]+)", re.DOTALL)  # webdataset's rule
 _BLOCK = 512
+_NOTES = b"xXgLK"  # the kinds of headers that say more about the member that follows them
+_MOST_NOTE = 1 << 20  # bytes: `tarfile` takes each into memory
+_MOST_NOTES = 16  # before one member: `tarfile` goes a level deeper for each
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,18 @@ class Archive:
 
     def _members(self) -> Iterator[Member]:
         """The regular files."""
-        size = self.path.stat().st_size
+        size, at = self.path.stat().st_size, 0
         try:
+            self._check_notes(0)
+            self.file.seek(0)
             with tarfile.open(fileobj=self.file, mode="r:", errorlevel=2) as archive:
                 while (info := archive.next()) is not None:
                     cast(Any, archive).members = []  # it would keep all of them
                     name = info.name.encode("utf-8", "surrogateescape")
+                    if info.size < 0 or archive.offset <= at:  # or it would never end
+                        raise self._error(f"damaged at {shown(name)!r}; get it again")
+                    at = archive.offset
+                    self._check_notes(at)
                     if not info.isreg():
                         self.others += not info.isdir()
                         continue
@@ -107,6 +116,19 @@ class Archive:
                 self._check_end(archive.offset, size)
         except (tarfile.TarError, OSError, ValueError, EOFError) as error:
             raise self._error(f"damaged ({error}); get it again") from error
+
+    def _check_notes(self, offset: int) -> None:
+        """Look at the headers before a member, which `tarfile` reads without a bound."""
+        for _ in range(_MOST_NOTES):
+            self.file.seek(offset)
+            block = self.file.read(_BLOCK)
+            if len(block) < _BLOCK or block[156] not in _NOTES:
+                return
+            size = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape").size
+            if not 0 <= size <= _MOST_NOTE:
+                break
+            offset += _BLOCK * (1 + -(-size // _BLOCK))
+        raise self._error(f"damaged at byte {offset:,}: a header without end; get it again")
 
     def _check_end(self, offset: int, size: int) -> None:
         """After the last member comes the end mark; what else does is damaged."""

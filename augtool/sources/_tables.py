@@ -10,27 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
+from augtool.isolate import isolated
 from augtool.sources import _parquet
+from augtool.sources._column import Column
 from augtool.sources._listing import EXTENSIONS, shown
+from augtool.sources._npy_header import mapped
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 _DELIMITERS = (",", "\t", ";")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: cells as the file has them, or an array of them (m, …).
-
-    ``class_names``: what the file itself says of class ids.
-    """
-
-    cells: Sequence[Any] | npt.NDArray[Any]
-    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,13 +135,10 @@ def _records(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _of_parquet(path: Path) -> Table:
-    file = _parquet.opened(path)
-    names = _parquet.class_names(file)
-
     def columns(wanted: Sequence[str]) -> dict[str, Column]:
-        return {name: Column(_parquet.column(file, name), names.get(name)) for name in wanted}
+        return isolated(_parquet.columns, path, tuple(wanted))
 
-    return Table(tuple(file.schema_arrow.names), columns)
+    return Table(isolated(_parquet.headings, path), columns)
 
 
 def npy(path: Path) -> npt.NDArray[Any]:
@@ -162,7 +150,6 @@ def npy(path: Path) -> npt.NDArray[Any]:
     if not path.is_file():
         raise UsageError(f"{where}: there is no such file; check the path")
     try:
-        values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped(path)
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{where}: not readable as npy ({error}); check the file") from None
-    return values

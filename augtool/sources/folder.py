@@ -3,8 +3,10 @@ with labels in a table beside them or in their names."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,15 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _beside, _listing, npy
+from augtool.sources import _beside, _caps, _listing, npy
 from augtool.sources._contract import Notes, Rows
-from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._file_store import FileStore
-from augtool.sources._listing import Classes
+from augtool.sources._listed_folder import by_listing
+from augtool.sources._listing import Classes, Listing, Walk, walked
 from augtool.sources._stored_targets import StoredTarget
 
-_IMAGE_READING = frozenset({"size", "fit", "resample", "background", "mode", "split"})
-READING = _IMAGE_READING | {"classes"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes", "follow_links"} | _beside.TABLE_READING
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def sniff(spec: str) -> bool:
     return Path(spec).is_dir() and not npy.sniff(spec)
 
 
-def open(spec: str, reading: Reading, scratch: Path) -> EncodedSource:
+def open(spec: str, reading: Reading, scratch: Path, walk: Walk = walked) -> EncodedSource:
     """The image folder ``spec``; its listing is written to ``scratch``.
 
     Labels come from ``reading.label_from_name``, else from a table called metadata in the folder,
@@ -57,21 +59,41 @@ def open(spec: str, reading: Reading, scratch: Path) -> EncodedSource:
     """
     root, spec = _root_of(spec, reading)
     if reading.label_from_name is not None:
-        return _labelled(root, spec, reading, scratch, None)
+        return _labelled(root, spec, reading, scratch, None, walk)
     table = _beside.metadata_in(root)
     if table is not None:
-        return _labelled(root, spec, reading, scratch, table)
+        return _labelled(root, spec, reading, scratch, table, walk)
     _beside.check_no_table(spec, reading)
-    return _by_folders(root, spec, reading, scratch)
+    return _by_folders(root, spec, reading, scratch, walk)
 
 
-def open_labelled(spec: str, reading: Reading, scratch: Path, labels: str) -> EncodedSource:
+def open_labelled(
+    spec: str, reading: Reading, scratch: Path, labels: str, walk: Walk = walked
+) -> EncodedSource:
     """The images at any depth below the folder ``spec``, with labels from the file ``labels``.
 
     Raises as `open`, and `UsageError` when the file and the images do not fit.
     """
     root, spec = _root_of(spec, reading)
-    return _labelled(root, spec, reading, scratch, Path(labels))
+    return _labelled(root, spec, reading, scratch, Path(labels), walk)
+
+
+def open_listed(
+    specs: Sequence[str], reading: Reading, scratch: Path, labels: str | None, file: Path
+) -> EncodedSource:
+    """The one folder of ``specs`` as `open` or `open_labelled` has it, by the listing in ``file``,
+    which is made when it is missing. Raises as `by_listing`, too."""
+    (spec,) = specs
+    root, said = _root_of(spec, reading)
+
+    def opened(walk: Walk) -> EncodedSource:
+        if labels is None:
+            return open(spec, reading, scratch, walk)
+        return open_labelled(spec, reading, scratch, labels, walk)
+
+    source = by_listing(root, said, reading.follow_links, file, opened)
+    store = FileStore(root, Listing(scratch), _caps.of_piece(reading), str(file))
+    return dataclasses.replace(source, store=store)
 
 
 def _root_of(spec: str, reading: Reading) -> tuple[bytes, str]:
@@ -80,18 +102,22 @@ def _root_of(spec: str, reading: Reading) -> tuple[bytes, str]:
     spec = _listing.shown(os.fsencode(spec)).rstrip("/") or "/"
     if reading.split is None:
         return root, spec
-    return _listing.split_folder(root, reading.split), f"{spec}/{reading.split}"
+    return _listing.split_folder(root, reading), f"{spec}/{reading.split}"
 
 
-def _by_folders(root: bytes, spec: str, reading: Reading, scratch: Path) -> EncodedSource:
+def _by_folders(
+    root: bytes, spec: str, reading: Reading, scratch: Path, walk: Walk
+) -> EncodedSource:
     """The classes are the folders."""
     classes = _listing.find_classes(root, spec, reading)
-    listing, counts, left_out = _listing.write_listing(root, classes.folders, scratch)
+    listing, counts, left_out = _listing.write_listing(
+        root, classes.folders, scratch, walk, reading.follow_links
+    )
     n, captions = int(counts.sum()), classes.captions
     check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
     source = EncodedSource(
-        store=FileStore(root, listing),
+        store=FileStore(root, listing, _caps.of_piece(reading)),
         reading=reading,
         n=n,
         shape=None,
@@ -105,12 +131,12 @@ def _by_folders(root: bytes, spec: str, reading: Reading, scratch: Path) -> Enco
 
 
 def _labelled(
-    root: bytes, spec: str, reading: Reading, scratch: Path, table: Path | None
+    root: bytes, spec: str, reading: Reading, scratch: Path, table: Path | None, walk: Walk
 ) -> EncodedSource:
     """The labels are in a table, or in the images' names."""
     if reading.classes is not None:
         raise UsageError(f"{spec}: --classes names class folders, and labels come from elsewhere")
-    files, left_out = _listing.listed(root)
+    files, left_out = _listing.listed(root, reading.follow_links, walk)
     check_share(spec, len(files.names), left_out, "")
     order = files.order()
     names = [files.names[at] for at in order]
@@ -121,7 +147,7 @@ def _labelled(
         _listing.forget(left_out, root, os.fsencode(table.absolute()))
     listing = _listing.write_files(files, [order[place] for place in found.places], scratch)
     source = EncodedSource(
-        store=FileStore(root, listing),
+        store=FileStore(root, listing, _caps.of_piece(reading)),
         reading=reading,
         n=len(found.places),
         shape=None,

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 
+from augtool import regular
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
@@ -23,12 +23,12 @@ from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
 from augtool.sources._listing import shown
 from augtool.sources._names import USUAL_NAMES, target_names
+from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
 
 READING = ARRAY_READING
 _MAGIC = b"\x93NUMPY"
 _SUFFIX = ".npy"
-_MOST_HEADER = 10_000  # bytes, NumPy's own bound
 _OWN = "y_train_"  # what augtool puts before the name of a target
 _MANIFEST = Path(".augtool") / "manifest.json"
 
@@ -189,13 +189,14 @@ def _extent(path: Path, dtypes: Sequence[str] | None = None) -> Extent:
         raise UsageError(f"{where}: there is no such file; check the path")
     try:
         with path.open("rb") as file:
-            shape, by_columns, dtype = _header(file)
+            said = read_header(file)
+            shape, dtype = said.shape, said.dtype
             extent = Extent(path, file.tell(), shape, dtype.str)
     except PermissionError:
         raise SourceError(f"{where}: no permission to read it; change its mode") from None
     except (OSError, ValueError, EOFError) as error:
         raise SourceError(f"{where}: not readable as npy ({error})") from None
-    if by_columns and len(shape) > 1:
+    if said.by_columns and len(shape) > 1:
         raise SourceError(f"{where}: is in Fortran order; save it with np.ascontiguousarray")
     if dtypes is not None and dtype.name not in dtypes:
         raise UsageError(f"{where}: is {dtype}; pixels are {', '.join(dtypes)}: convert them")
@@ -208,17 +209,6 @@ def _extent(path: Path, dtypes: Sequence[str] | None = None) -> Extent:
             f"and has {size:,}; it was cut short"
         )
     return extent
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0
-    if version != (1, 0):
-        read = np.lib.format.read_array_header_2_0
-    shape, by_columns, dtype = read(file, max_header_size=_MOST_HEADER)
-    if dtype.hasobject:
-        raise ValueError("it holds pickled objects, which are never loaded")
-    return shape, by_columns, dtype
 
 
 def _column(spec: str, inside: dict[str, Path], n: int, scratch: Path, key: str) -> Extent:
@@ -239,13 +229,13 @@ def _column(spec: str, inside: dict[str, Path], n: int, scratch: Path, key: str)
 def _class_names(folder: Path) -> dict[str, tuple[str, ...]]:
     """The class names of each target that augtool wrote into a folder of its own."""
     try:
-        said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["attributes"]
+        said = json.loads(regular.text_of(folder / _MANIFEST))["attributes"]
         return {
             key.removeprefix("class_names").removeprefix("_"): tuple(map(str, json.loads(value)))
             for key, value in said.items()
             if key.startswith("class_names")
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

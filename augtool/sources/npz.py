@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
+from augtool.sources import _caps, _staging, _telling
 from augtool.sources._array_masks import MASK_KEY, check_masks, mask_extent
 from augtool.sources._arrays import (
     ARRAY_READING,
@@ -31,27 +31,14 @@ from augtool.sources._contract import NO_MASKS, Source
 from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
 from augtool.sources._names import USUAL_NAMES, target_names
+from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
 
 READING = ARRAY_READING
 _AT_ONCE = 1 << 20
-_MOST_HEADER = 10_000  # bytes, NumPy's own bound
 _SUFFIX = ".npy"
 # encrypted members are a RuntimeError, unknown compressions a NotImplementedError
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What the beginning of a member says."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the array itself."""
-        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
 
 def sniff(spec: str) -> bool:
@@ -77,15 +64,15 @@ def open(spec: str, reading: Reading, scratch: Path) -> Source:
     version = Version.of(path)
     with _opened(spec) as file:
         found = _found(spec, file, reading, scratch)
-    find_column = partial(_column, spec, found.images.shape[0], scratch)
+    find_column = partial(_column, spec, found.images.shape[0], reading, scratch)
     return source_of(path, version, found, reading, find_column)
 
 
 def _found(spec: str, file: zipfile.ZipFile, reading: Reading, scratch: Path) -> Found:
     chosen = _chosen(spec, file, reading)
-    images = _unpacked(spec, file, chosen.images, scratch / "images.raw", PIXEL_DTYPES)
+    images = _unpacked(spec, file, reading, chosen.images, scratch / "images.raw", PIXEL_DTYPES)
     labels = {
-        name: _unpacked(spec, file, key, scratch / f"labels-{number}.raw")
+        name: _unpacked(spec, file, reading, key, scratch / f"labels-{number}.raw")
         for number, (name, key) in enumerate(chosen.labels.items())
     }
     by_key = {chosen.images: images, **{chosen.labels[name]: labels[name] for name in labels}}
@@ -101,7 +88,7 @@ def _found(spec: str, file: zipfile.ZipFile, reading: Reading, scratch: Path) ->
     targets, warnings = stored_targets(arrays, reading, scratch)
     masks = None
     if chosen.masks is not None:
-        masks = _unpacked(spec, file, chosen.masks, scratch / "masks.raw")
+        masks = _unpacked(spec, file, reading, chosen.masks, scratch / "masks.raw")
         where = f"{spec}: {chosen.masks}"
         check_masks(masks.shape, np.dtype(masks.dtype), images, layout, where)
         masks = mask_extent(masks)
@@ -117,12 +104,12 @@ def _opened(spec: str) -> Iterator[zipfile.ZipFile]:
         raise SourceError(f"{spec}: not readable as npz, perhaps damaged ({error})") from error
 
 
-def _column(spec: str, n: int, scratch: Path, key: str) -> Extent:
+def _column(spec: str, n: int, reading: Reading, scratch: Path, key: str) -> Extent:
     """Where the member ``key`` lies after it was unpacked."""
     with _opened(spec) as file:
         _check_there(spec, key, _names_in(file))
         path = column_path(scratch, key)
-        extent = _unpacked(spec, file, key, path)
+        extent = _unpacked(spec, file, reading, key, path)
     if extent.shape[:1] != (n,):
         rows = f"{extent.shape[0]} rows" if extent.shape else "one value"
         raise UsageError(f"{spec}: {key} has {rows}, the images have {n}; choose another member")
@@ -182,6 +169,7 @@ def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> _Chosen:
 def _unpacked(
     spec: str,
     file: zipfile.ZipFile,
+    reading: Reading,
     name: str,
     path: Path,
     dtypes: tuple[str, ...] | None = None,
@@ -189,7 +177,9 @@ def _unpacked(
     """The member ``name`` copied to ``path``, a piece at a time, after its size was checked."""
     info = file.getinfo(name + _SUFFIX)
     with file.open(info) as member:
-        header = _header(member)
+        header = read_header(member)
+        if header.by_columns and len(header.shape) > 1:
+            raise ValueError("an array in Fortran order: save it with np.ascontiguousarray")
         if dtypes is not None and header.dtype.name not in dtypes:
             raise UsageError(
                 f"{spec}: {name} is {header.dtype}; pixels are {', '.join(dtypes)}: convert them"
@@ -199,12 +189,9 @@ def _unpacked(
                 f"{spec}: {name} {shown_shape(header.shape)} should have {header.nbytes:,} bytes "
                 f"and has {info.file_size:,}; the file is damaged"
             )
-        free = shutil.disk_usage(path.parent).free
-        if header.nbytes > free:
-            raise SourceError(
-                f"{path.parent}: unpacking {name} needs {header.nbytes:,} bytes and {free:,} are "
-                "free; make room there"
-            )
+        _caps.check_whole(reading, f"{spec}: {name}", info.compress_size, header.nbytes)
+        _telling.tell(f"{spec}: {name}", header.nbytes, path.parent)
+        _staging.check_room(path.parent, f"{spec}: {name}", header.nbytes)
         with path.open("wb") as out:
             left = header.nbytes
             while left and (piece := member.read(min(left, _AT_ONCE))):
@@ -213,21 +200,6 @@ def _unpacked(
         if left:
             raise SourceError(f"{spec}: {name} ends {left:,} bytes early; the file is damaged")
     return Extent(path, 0, header.shape, header.dtype.str)
-
-
-def _header(member: IO[bytes]) -> _Header:
-    """The member's header. Raises ValueError for anything but a plain array in C order."""
-    version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        read = np.lib.format.read_array_header_1_0
-    else:
-        read = np.lib.format.read_array_header_2_0
-    shape, by_columns, dtype = read(member, max_header_size=_MOST_HEADER)
-    if dtype.hasobject:
-        raise ValueError("it holds pickled objects, which are never loaded")
-    if by_columns and len(shape) > 1:
-        raise ValueError("an array in Fortran order: save it with np.ascontiguousarray")
-    return _Header(shape, dtype)
 
 
 def _mapped(extent: Extent) -> npt.NDArray[Any]:

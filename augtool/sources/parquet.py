@@ -1,7 +1,8 @@
 """Parquet files of images, as Hugging Face has them: a column of struct<bytes, path> or of bytes.
 
 The encoded images are copied once, batch by batch, to the scratch folder, and decoded from there by
-row. Needs pyarrow, the extra ``augtool[parquet]``.
+row. Files from outside can crash the library, so a child process does that. Needs pyarrow, the
+extra ``augtool[parquet]``.
 """
 
 from __future__ import annotations
@@ -16,24 +17,26 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
+from augtool.isolate import isolated, limited
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
-from augtool.sources import _beside, _pack, _parquet, _staging
+from augtool.sources import _beside, _caps, _pack, _parquet, _staging, _telling
 from augtool.sources._cells import labels_of
+from augtool.sources._column import Column
 from augtool.sources._columns import as_text
 from augtool.sources._contract import Notes, Source
-from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
 from augtool.sources._stored_targets import LabelArray, stored_targets
-from augtool.sources._tables import Column
 
-READING = frozenset(
-    {"size", "fit", "resample", "background", "mode", "image_key", "label_key", "label_missing"}
+READING = (
+    IMAGE_READING
+    | {"image_key", "label_key", "label_missing"}
     | {"target", "num_classes", "label_base"}
 )
 _MAGIC = b"PAR1"
-_ROWS = 64  # in a batch: of 10 MB images, 640 MB
+_ROWS = 64  # in a batch
 _IMAGES = ("image", "images", "img", "picture", "jpg", "png", "bytes")
 _LABELS = (
     "labels",
@@ -58,18 +61,24 @@ class ParquetColumns:
         """See `Source`: any column of numbers or text, and ``name``."""
         if key == "name":
             return np.array(list(map(shown, store.names())))
-        opened = [_parquet.opened(Path(path)) for path in json.loads(self.files.read_text())]
-        names = list(opened[0].schema_arrow.names)
-        if key not in names:
-            advice = did_you_mean(key, names) or f"; it has name, {', '.join(names)}"
-            raise UsageError(f"{store.place}: there is no column {key!r}{advice}")
-        parts = [_parquet.column(file, key) for file in opened]
+        parts = isolated(_parts, store.place, key, json.loads(self.files.read_text()))
         if all(isinstance(part, np.ndarray) for part in parts):
             return np.concatenate(parts)
         cells = [cell for part in parts for cell in part]
         if not all(isinstance(cell, str) for cell in cells):
             raise UsageError(f"{store.place}: {key} holds neither numbers nor text in all rows")
         return as_text(np.array(cells, object))
+
+
+def _parts(place: str, key: str, paths: Sequence[str]) -> list[npt.NDArray[Any] | list[Any]]:
+    """A column of each file."""
+    with _parquet.whatever(place):
+        opened = [_parquet.opened(Path(path)) for path in paths]
+        names = list(opened[0].schema_arrow.names)
+        if key not in names:
+            advice = did_you_mean(key, names) or f"; it has name, {', '.join(names)}"
+            raise UsageError(f"{place}: there is no column {key!r}{advice}")
+        return [_parquet.column(file, key) for file in opened]
 
 
 def sniff(spec: str) -> bool:
@@ -98,27 +107,44 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     `UsageError` when they are not, or when pyarrow is missing, and `SourceError` when a file is
     damaged, has no images, or has rows without one.
     """
+    first = shown(specs[0].encode("utf-8", "surrogateescape"))
+    place = first if len(specs) == 1 else f"{first} … ({len(specs)} files)"
+    return probed(isolated(_copied, place, tuple(specs), reading, scratch), place)
+
+
+def _copied(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -> EncodedSource:
+    """The source, in the child process that looks into the files."""
+    with _parquet.whatever(place):
+        return _source(place, specs, reading, scratch)
+
+
+def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -> EncodedSource:
     paths = [Path(spec).absolute() for spec in specs]
     files = [_parquet.opened(path) for path in paths]
     shown_specs = [shown(spec.encode("utf-8", "surrogateescape")) for spec in specs]
-    place = shown_specs[0] if len(specs) == 1 else f"{shown_specs[0]} … ({len(specs)} files)"
     image = _image_column(files[0], reading, shown_specs[0])
     keys = _label_columns(files[0], reading, shown_specs[0], image)
     for file, spec in zip(files[1:], shown_specs[1:], strict=True):
         _check_alike(file, files[0], (image, *keys), spec, shown_specs[0])
     arrays = _labels(files, keys, place, reading, scratch)
     targets, warnings = stored_targets(arrays, reading, scratch)
+    needed = sum(_parquet.bytes_of(file, image) for file in files)
+    _telling.tell(place, needed, scratch)
+    _staging.check_room(scratch, place, needed)
     found, staged = _pack.Found(), scratch / "images.bin"
     with staged.open("wb") as out:
         for number, (file, spec) in enumerate(zip(files, shown_specs, strict=True)):
             before = f"{paths[number].name}/" if len(files) > 1 else ""
-            _stage(file, image, out, found, spec, before)
+            most = out.tell() + _caps.of_whole(reading, paths[number].stat().st_size)
+            memory = max(_parquet.MEMORY, 5 * _caps.of_piece(reading) // 2)
+            with limited(memory, _parquet.CPU_SECONDS):
+                _stage(file, image, out, found, spec, before, most)
     if not len(found):
         raise SourceError(f"{place}: holds no rows")
     listed = scratch / "parquet-files.json"
     listed.write_text(json.dumps([str(path) for path in paths]))
-    store = _pack.stored(found, [staged], place, scratch)
-    source = EncodedSource(
+    store = _pack.stored(found, [staged], place, reading, scratch)
+    return EncodedSource(
         store=store,
         reading=reading,
         n=len(found),
@@ -129,7 +155,6 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
         fingerprint=_beside.fingerprint(store.digest(), targets),
         columns=ParquetColumns(listed),
     )
-    return probed(source, place)
 
 
 def _image_column(file: Any, reading: Reading, spec: str) -> str:
@@ -219,14 +244,16 @@ def _labels(
 
 
 def _stage(
-    file: Any, image: str, out: IO[bytes], found: _pack.Found, spec: str, before: str
+    file: Any, image: str, out: IO[bytes], found: _pack.Found, spec: str, before: str, most: int
 ) -> None:
-    """Copy the encoded images of a file to ``out``, and note where they are."""
+    """Copy the encoded images of a file to ``out``, which has ``most`` bytes then at most, and note
+    where they are."""
     import pyarrow as pa
 
     row = 0
     try:
-        for batch in file.iter_batches(batch_size=_ROWS, columns=[image]):
+        at_once = _parquet.rows_at_once(file, image, _ROWS)
+        for batch in file.iter_batches(batch_size=at_once, columns=[image], use_threads=False):
             column = batch.column(0)
             _staging.check_room(Path(out.name).parent, spec, column.nbytes)
             struct = pa.types.is_struct(column.type)
@@ -243,10 +270,16 @@ def _stage(
                     )
                 name = f"{before}{row}" + (f" {path}" if path else "")
                 encoded = name.encode("utf-8", "surrogateescape")
+                if out.tell() + len(content) > most:
+                    raise SourceError(f"{spec}: unpacks to gigabytes by row {row}; {_caps.OPTION}")
                 found.add(encoded, 0, out.tell(), len(content))
                 out.write(content)
                 row += 1
-    except (OSError, pa.ArrowException) as error:
+    except MemoryError as error:
+        raise SourceError(
+            f"{spec}: near row {row}: images take very much memory; {_caps.OPTION}"
+        ) from error
+    except (OSError, ValueError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         message = " ".join(str(error).split())

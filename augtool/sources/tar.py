@@ -18,15 +18,16 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _array_rows, _beside, _listing, _pack, _staging
+from augtool.sources import _array_rows, _beside, _caps, _listing, _pack, _staging, _telling
 from augtool.sources._contract import Notes, Source
-from augtool.sources._encoded import EncodedSource, Store, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._listing import shown
 from augtool.sources._sample_labels import Labels, labels_in
 from augtool.sources._samples import Archive, Sample
 
-READING = frozenset(
-    {"size", "fit", "resample", "background", "mode", "image_key", "label_key", "label_column"}
+READING = (
+    IMAGE_READING
+    | {"image_key", "label_key", "label_column"}
     | {"label_missing", "target", "num_classes", "label_base"}
 )
 _IMAGES = (*sorted(one[1:].decode() for one in _listing.EXTENSIONS), "heic", "heif")
@@ -83,7 +84,8 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     labels: Labels | None = None
     files, warnings, image = [], list[str](), ""
     for number, spec in enumerate(specs):
-        files.append(_plain(Path(spec).absolute(), scratch / f"unpacked-{number}.tar"))
+        copy = scratch / f"unpacked-{number}.tar"
+        files.append(_plain(Path(spec).absolute(), copy, reading))
         before = f"{Path(spec).name}/".encode("utf-8", "surrogateescape") if len(specs) > 1 else b""
         with files[-1].open("rb") as file:
             archive = Archive(files[-1], file)
@@ -109,7 +111,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
         rest = f" ({_listing.not_read(left_out)})" if left_out else ""
         raise SourceError(f"{place}: holds no images with labels{rest}")
     targets, said = labels.targets(reading, place, scratch)
-    store = _pack.stored(found, files, place, scratch)
+    store = _pack.stored(found, files, place, reading, scratch)
     fingerprint = _beside.fingerprint(store.digest(), targets)
     notes = Notes((*warnings, *said), dict(left_out))
     if image.rpartition(".")[2] == _ARRAY:
@@ -133,11 +135,17 @@ def _place(specs: Sequence[str]) -> str:
     return first if len(specs) == 1 else f"{first} … ({len(specs)} archives)"
 
 
-def _plain(path: Path, copy: Path) -> Path:
+def _plain(path: Path, copy: Path, reading: Reading) -> Path:
     """The archive itself, or ``copy`` with its unpacked content."""
     with path.open("rb") as file:
         decompressed = _staging.opener(file.read(_BLOCK))
-    return path if decompressed is None else _staging.unpacked(path, decompressed, copy)
+    if decompressed is None:
+        return path
+    where, least = shown(str(path).encode("utf-8", "surrogateescape")), _telling.expected(path)
+    _telling.tell(where, least, copy.parent, "at least ")
+    _staging.check_room(copy.parent, where, least)
+    most = _caps.of_whole(reading, path.stat().st_size)
+    return _staging.unpacked(path, decompressed, copy, most)
 
 
 def _image_key(sample: Sample, reading: Reading, spec: str) -> str:

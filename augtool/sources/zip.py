@@ -18,19 +18,17 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import _beside, _listing, _pack, _staging, npz
+from augtool.sources import _beside, _caps, _listing, _pack, _staging, _telling, npz
 from augtool.sources._contract import Notes, Source
-from augtool.sources._encoded import EncodedSource, probed
+from augtool.sources._encoded import IMAGE_READING, EncodedSource, probed
 from augtool.sources._listing import Level, shown
 from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
 from augtool.sources._zip_members import DEFLATED, STORED, BadZip, ZipMember, data_offset, members
 from augtool.sources.folder import PathColumns, check_share, class_warnings
 
-READING = frozenset({"size", "fit", "resample", "background", "mode", "split", "classes"}) | (
-    _beside.TABLE_READING
-)
+READING = IMAGE_READING | {"split", "classes"} | _beside.TABLE_READING
 _SIGNATURES = (b"PK\3\4", b"PK\5\6")
-_MOST_BYTES = 256 << 20  # of one unpacked member: a small one can become any size
+_LOCAL = 30  # bytes that at least stand before a member
 _AT_ONCE = 1 << 20
 
 
@@ -78,7 +76,8 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
     warnings: tuple[str, ...] = ()
     try:
         with path.open("rb") as file:
-            found = _images_in(file, left_out)
+            found = _images_in(file, left_out, _caps.of_piece(reading))
+            _check_apart(found, place)
             _go_down(found, place, reading)
             targets: tuple[StoredTarget, ...]
             if table is not None or reading.label_from_name is not None:
@@ -89,7 +88,11 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
                 _beside.check_no_table(place, reading)
                 order, targets, warnings = _by_folders(found, place, reading, scratch, left_out)
             check_share(place, len(order), left_out, "")
-            store, damaged = _stored(path, file, found, order, place, scratch)
+            unpacked = _unpacked_bytes(found, order)
+            _caps.check_whole(reading, place, path.stat().st_size, unpacked)
+            _telling.tell(place, unpacked, scratch)
+            _staging.check_room(scratch, place, unpacked)
+            store, damaged = _stored(path, file, found, order, place, reading, scratch)
     except BadZip as error:
         raise SourceError(f"{place}: {error}; get the archive again") from error
     except OSError as error:
@@ -112,14 +115,15 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
     return probed(source, place)
 
 
-def _images_in(file: BinaryIO, left_out: Counter[str]) -> _Images:
-    """The members that are images, and the count of others. Raises `BadZip`."""
+def _images_in(file: BinaryIO, left_out: Counter[str], most: int) -> _Images:
+    """The members that are images of at most so many bytes, and the count of others. Raises
+    `BadZip`."""
     names, numbers = list[bytes](), array("q")
     for member in members(file):
         parts = [part for part in member.name.split(b"/") if part not in (b"", b".", b"..")]
         if member.is_folder or any(_listing.is_clutter(part.lower()) for part in parts):
             continue
-        fault = _fault(member)
+        fault = _fault(member, most)
         if fault is not None:
             left_out[fault] += 1
             continue
@@ -128,7 +132,7 @@ def _images_in(file: BinaryIO, left_out: Counter[str]) -> _Images:
     return _Images(names, np.array(numbers, np.int64).reshape(-1, 5))
 
 
-def _fault(member: ZipMember) -> str | None:
+def _fault(member: ZipMember, most: int) -> str | None:
     """Why a member is left out, or None."""
     extension = _listing.extension(member.name.rpartition(b"/")[2].lower())
     kind = _listing.kind_of(extension)
@@ -138,7 +142,21 @@ def _fault(member: ZipMember) -> str | None:
         return f"{kind} ({'link' if member.link else 'encrypted'})"
     if member.method not in (STORED, DEFLATED):
         return f"{kind} (compressed by method {member.method})"
-    return f"{kind} (over {_MOST_BYTES:,} bytes)" if member.size > _MOST_BYTES else None
+    return f"{kind} (over --max-unpacked {most:,})" if member.size > most else None
+
+
+def _check_apart(found: _Images, place: str) -> None:
+    """Raise `SourceError` for members that share bytes, as no program writes them."""
+    table = found.table[np.argsort(found.table[:, 0], kind="stable")]
+    ends = table[:, 0] + _LOCAL + table[:, 2]
+    if (ends[:-1] > table[1:, 0]).any():
+        raise SourceError(f"{place}: its members overlap; get the archive again")
+
+
+def _unpacked_bytes(found: _Images, order: list[int]) -> int:
+    """What the deflated ones of the chosen members take."""
+    chosen = found.table[order]
+    return int(chosen[chosen[:, 1] == DEFLATED, 3].astype(object).sum())
 
 
 def _go_down(found: _Images, place: str, reading: Reading) -> None:
@@ -223,14 +241,19 @@ def _labelled(
 
 
 def _stored(
-    path: Path, file: BinaryIO, found: _Images, order: list[int], place: str, scratch: Path
+    path: Path,
+    file: BinaryIO,
+    found: _Images,
+    order: list[int],
+    place: str,
+    reading: Reading,
+    scratch: Path,
 ) -> tuple[_pack.PackStore, list[bytes]]:
     """The index of the rows, deflated members unpacked in the order in which they lie there; and
     the names of the members that are damaged."""
     copy, damaged = scratch / "unpacked.bin", list[bytes]()
     lies = np.zeros((len(found.names), 3), np.int64)
     chosen = found.table[order]
-    _staging.check_room(scratch, place, int(chosen[chosen[:, 1] == DEFLATED, 3].sum()))
     with copy.open("wb") as out:
         for at in np.array(order)[np.argsort(chosen[:, 0], kind="stable")].tolist():
             start, method, packed, size, crc = found.table[at].tolist()
@@ -247,7 +270,7 @@ def _stored(
     rows = _pack.Found()
     for at in order:
         rows.add(found.names[at], *lies[at].tolist())
-    return _pack.stored(rows, [path, copy], place, scratch), damaged
+    return _pack.stored(rows, [path, copy], place, reading, scratch), damaged
 
 
 def _inflate(file: IO[bytes], member: ZipMember, out: IO[bytes]) -> bool:

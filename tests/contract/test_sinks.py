@@ -33,7 +33,7 @@ from augtool.schema import Field
 from augtool.sinks._contract import Order
 
 Rows = dict[str, np.ndarray]
-KNOWN_OPTIONS = {"shards", "compression", "encode", "sparse", "nchw", "stdout", "order"}
+KNOWN_OPTIONS = {"shards", "compression", "encode", "sparse", "nchw", "stdout", "order", "index"}
 M = 100
 
 
@@ -413,6 +413,7 @@ def test_what_is_discarded_leaves_nothing_and_is_what_the_others_write(
     for output, workers in ((tmp_path / "nowhere" / "x", 2), (tmp_path / "mine", 0), ("-", 0)):
         summary = augtool.run(job(photos, Path(output), "null", workers=workers))
         assert (summary.rows, summary.nbytes) == (350, 0)
+        assert 1 <= summary.processes <= max(1, workers)  # none died at once
         assert summary.digests == digests
     assert capfd.readouterr().out == ""
     assert (tmp_path / "mine").read_text() == "mine"
@@ -434,6 +435,7 @@ def test_an_option_that_a_format_lacks_is_refused_with_those_that_have_it(
         "nchw": {"out_layout": "NCHW"},
         "order": {"recipe": {"order": "source", "num": None}},
         "stdout": {},
+        "index": {"index": "timm"},
     }[option]
     output = Path("-") if option == "stdout" else place(name, tmp_path)
     with pytest.raises(UsageError, match=f"the format {name} has no such thing; formats") as error:

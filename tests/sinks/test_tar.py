@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import augtool
-from augtool.errors import UsageError
+from augtool.errors import OutputError, UsageError
 from augtool.job import Job
 from augtool.recipe import Reading
 from augtool.run import Summary
@@ -26,7 +26,7 @@ from augtool.schema import Field
 from augtool.sinks import _tar
 from augtool.sinks._contract import Order
 from augtool.sinks._tar import END, member
-from augtool.sinks.tar import chunk_rows
+from augtool.sinks.tar import TarSink, chunk_rows
 
 Make = Callable[..., tuple[Path, Summary]]
 Sample = dict[str, bytes]
@@ -211,6 +211,52 @@ def test_the_last_member_describes_and_records_the_rows(make: Make) -> None:
         assert last is not None
         records = json.loads(last.read())["records"]
     assert records == summary.digests  # those of a run do not depend on shards
+
+
+def test_timm_finds_an_index_where_no_other_reader_looks(make: Make) -> None:
+    plain, _ = make("plain", format="tar", shards=4)
+    folder, _ = make("out", format="tar", shards=4, index="timm")
+    (split,) = json.loads((folder / ".augtool" / "_info.json").read_text())["splits"].values()
+    assert split["name"] == "train"
+    root, lengths = folder / ".augtool", []
+    for name, length in zip(split["filenames"], split["shard_lengths"], strict=True):
+        lengths.append(len(list(samples(root / name))))
+        assert lengths[-1] == length
+    assert sum(lengths) == split["num_samples"] == 330
+    assert sorted(one.name for one in folder.iterdir()) == sorted(
+        one.name for one in plain.iterdir()
+    )
+    with augtool.open(folder) as mixed:
+        assert len(mixed) == 330
+
+
+def test_an_index_is_for_a_folder_of_tars(make: Make) -> None:
+    with pytest.raises(UsageError, match="an index is for a folder of shards"):
+        make("mixed.tar", index="timm")
+    with pytest.raises(UsageError, match="index timm: the format hdf5 has no such thing"):
+        make("shards", format="hdf5", index="timm")
+
+
+def test_a_disk_that_fills_up_in_a_later_shard_is_one_line_and_keeps_those_before(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, _ = make("plain", format="tar", shards=5)
+    begin = TarSink._begin
+
+    def full(sink: TarSink, number: int) -> None:
+        begin(sink, number)
+        if number == 2:
+            sink.close()
+            sink._stream = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+
+    monkeypatch.setattr(TarSink, "_begin", full)
+    with pytest.raises(OutputError, match=r"writing the output failed \(No space left on device\)"):
+        make("out", format="tar", shards=5)
+    assert not (tmp_path / "out").exists()
+    monkeypatch.undo()
+    make("out", format="tar", shards=5, resume=True)
+    for path in sorted(plain.glob("*.tar")):
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 100_000])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from augtool.recipe import Reading
-from augtool.sources import hdf5, npz
+from augtool.sources import _tables, hdf5, npz, parquet
 
 Opened = Callable[..., Any]
 
@@ -47,6 +47,13 @@ def as_objects(value: Any) -> Any:
     """Text as h5py takes it."""
     value = np.asarray(value)
     return value.astype(object) if value.dtype.kind == "U" else value
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet is read in this process: others take their time to load the library."""
+    for module in (parquet, _tables):
+        monkeypatch.setattr(module, "isolated", lambda function, *args: function(*args))
 
 
 @pytest.fixture

@@ -17,8 +17,10 @@ from PIL import Image
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
-from augtool.sources import open_source
+from augtool.sources import _tables, open_source
 from augtool.sources._contract import UNKNOWN, Source
+
+pytestmark = pytest.mark.usefixtures("inline")
 
 NAMES = ("a.png", "deep/b.png", "deep/er/c.png", "d.png", "e.png")
 Opened = Callable[..., Source]
@@ -32,6 +34,11 @@ def data(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((4, 6, 3), value, np.uint8)).save(path)
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_tables, "isolated", lambda function, *args: function(*args))
 
 
 @pytest.fixture

@@ -330,7 +330,7 @@ def test_links_to_files_are_read_and_links_to_nowhere_or_to_folders_are_not(
     assert source.class_names == ("cat",)
     assert names(source)[-1] == "cat/link.png"
     assert (source.image(4) == 33).all()
-    links = {".png (broken link)": 2, "linked folders": 2, "without extension": 1}
+    links = {".png (broken link)": 2, "linked folders (--follow-links)": 2, "without extension": 1}
     assert source.notes.left_out == links
 
 
@@ -566,3 +566,42 @@ def test_importing_the_source_loads_no_decoder_and_no_compiler() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"numba", "h5py", "PIL", "simplejpeg"} & set(loaded.stdout.split())
+
+
+def test_linked_folders_are_entered_when_that_is_asked_for_and_circles_end(
+    data: Path, opened: Open
+) -> None:
+    put(data.parent / "elsewhere" / "real.png", 33)
+    put(data.parent / "elsewhere" / "inner" / "deep.png", 44)
+    for name in ("a", "b", "c"):
+        put(data / "cat" / "own" / f"{name}.png")
+    (data / "cat" / "b").symlink_to(data.parent / "elsewhere")
+    (data / "cat" / "again").symlink_to(data.parent / "elsewhere")
+    (data / "cat" / "circle").symlink_to(data / "cat" / "circle")
+    (data / "cat" / "twice").symlink_to(data / "cat" / "own")
+    (data / "cat" / "own" / "up").symlink_to(data / "cat")
+    (data.parent / "elsewhere" / "round").symlink_to(data.parent / "elsewhere" / "inner")
+    (data / "dog").symlink_to(data.parent / "elsewhere" / "inner")
+    (data / "self").symlink_to(data)
+    source = opened(data, follow_links=True)
+    assert source.class_names == ("cat", "dog")
+    cats = ["cat/again/inner/deep.png", "cat/again/real.png"]
+    cats += [f"cat/own/{name}.png" for name in ("a", "b", "c")]
+    assert names(source) == [*cats, "dog/deep.png"]
+    assert (source.image(0) == 44).all()
+    # self; b, twice, up and round; circle
+    assert source.notes.left_out == {"linked folders seen already": 5, "without extension": 1}
+
+
+def test_a_link_bomb_ends(data: Path, opened: Open) -> None:
+    own = [f"cat/{number:02}.png" for number in range(30)]
+    for name in own:
+        put(data / name)
+    (data / "cat" / "0").mkdir()
+    for level in range(10):
+        (data / "cat" / f"{level + 1}").mkdir()
+        for number in range(3):
+            (data / "cat" / f"{level + 1}" / f"{number}").symlink_to(data / "cat" / f"{level}")
+    source = opened(data, follow_links=True)
+    assert names(source) == own
+    assert source.notes.left_out == {"linked folders seen already": 30}

@@ -585,11 +585,12 @@ def test_missing_chunks_are_warned_about(made, opened) -> None:
 
 
 def test_more_than_the_disk_holds_is_refused_with_the_numbers(made, refusal) -> None:
-    spec, rows = made({}), 1 << 42
+    spec, rows, any_size = made({}), 1 << 42, {"max_unpacked": 1 << 62}
     with h5py.File(spec, "a") as file:
         file.create_dataset("images", (rows, H, W, 3), "u1", chunks=(1, H, W, 3))[0] = 1
         file.create_dataset("labels", (rows,), "u1", chunks=(1,))[0] = 1
-    assert f"takes {rows:,} bytes unpacked" in refusal(SourceError, spec)
+    assert f"needs {rows:,} bytes and" in refusal(SourceError, spec, **any_size)
+    assert f"to {rows:,}, more than 1,073,741,824; if it is" in refusal(SourceError, spec)
 
 
 def test_huge_chunks_are_refused(made, refusal) -> None:
@@ -621,7 +622,9 @@ def test_labels_that_take_gigabytes_are_stopped(made, refusal) -> None:
     with h5py.File(spec, "a") as file:
         labels = file.create_dataset("labels", (N,), f"S{1 << 30}", chunks=(1,), compression="gzip")
         labels.id.write_direct_chunk((0,), b"x")
-    assert "needs more memory than its size accounts for" in refusal(SourceError, spec)
+    assert "chunks of 1,073,741,824 bytes, more than 268,435,456" in refusal(SourceError, spec)
+    said = refusal(SourceError, spec, max_unpacked=1 << 30)
+    assert "needs more memory than its size accounts for" in said
 
 
 def bomb(megabytes: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -17,9 +18,12 @@ import pytest
 from PIL import Image
 
 from augtool.errors import BrokenInput, SourceError, UsageError
+from augtool.isolate import isolated
 from augtool.recipe import Reading
 from augtool.sources import parquet
 from augtool.sources._contract import UNKNOWN, Source
+
+pytestmark = pytest.mark.usefixtures("inline")
 
 H, W = 4, 6
 
@@ -41,6 +45,11 @@ def put(path: Path, features: dict[str, Any] | None = None, **columns: Any) -> P
         table = table.replace_schema_metadata({"huggingface": said})
     pq.write_table(table, path, row_group_size=3)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "isolated", lambda function, *args: function(*args))
 
 
 def opened(*paths: Path, **reading: Any) -> Source:
@@ -177,14 +186,49 @@ def test_the_source_stays_small_and_needs_the_file_no_more(tmp_path: Path) -> No
     assert values(pickle.loads(data)) == list(range(8))
 
 
-def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
+def test_the_library_is_loaded_by_a_child_process_only(tmp_path: Path) -> None:
     path = put(tmp_path / "a.parquet", image=structs(2), label=[0, 1])
     code = (
-        "import sys; sys.modules['pyarrow'] = None\n"
-        "from pathlib import Path; from augtool.recipe import Reading\n"
+        "import sys; from pathlib import Path; from augtool.recipe import Reading\n"
+        "from augtool.sources import open_source\n"
+        "source = open_source(sys.argv[1], Reading(), Path(sys.argv[2]))\n"
+        "print(source.n, source.column('name'), 'pyarrow' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(path), str(tmp_path)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == ("2 ['0 0.png' '1 1.png'] False\n", "")
+
+
+def test_a_file_that_crashes_the_library_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(parquet, "isolated", isolated)
+    lists = pa.array([[0.5, 0.5]], pa.list_(pa.float32(), 2))
+    table = pa.table({"image": [b"x"], "labels": lists})
+    pq.write_table(table, tmp_path / "a.parquet", compression="none")
+    data = bytearray((tmp_path / "a.parquet").read_bytes())
+    data[-630] = 0  # the list repeats no more: pyarrow 26 calls abort()
+    (tmp_path / "a.parquet").write_bytes(data)
+    with pytest.raises(SourceError, match=r"a\.parquet: (the process that read it|not readable)"):
+        opened(tmp_path / "a.parquet")
+    assert capfd.readouterr().err == ""
+
+
+def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.parquet", image=structs(2), label=[0, 1])
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "pyarrow.py").write_text("raise ImportError")
+    code = (
+        "import sys; from pathlib import Path; from augtool.recipe import Reading\n"
         "from augtool.sources import open_source\n"
         "open_source(sys.argv[1], Reading(), Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, str(path), str(tmp_path)]
-    said = subprocess.run(command, check=False, capture_output=True, text=True).stderr
+    said = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "none")},
+    ).stderr
     assert "pip install 'augtool[parquet]'" in said
