@@ -11,7 +11,7 @@ import click
 from augtool.errors import UsageError
 
 from .. import findings, options, stdout, values
-from ..report import say_warnings
+from ..report import printable, say_warnings
 from ._command import Command
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _cite(path: str, as_json: bool) -> None:
     if as_json:
         stdout.as_json({"citation": text})
     else:
-        stdout.line(text)
+        stdout.line("\n".join(map(printable, text.splitlines())))
 
 
 def _explain(
@@ -160,7 +160,7 @@ def _list(
             return
         table = csv.writer(stdout, lineterminator="\n")
         table.writerow(keys)
-        table.writerows(rows)
+        table.writerows([printable(str(cell)) for cell in one] for one in rows)
 
 
 def _tell(info: Any, lines: Any, as_json: bool) -> None:
@@ -168,4 +168,4 @@ def _tell(info: Any, lines: Any, as_json: bool) -> None:
         stdout.as_json(dataclasses.asdict(info))
         return
     for line in lines(info):
-        stdout.line(line)
+        stdout.line(printable(line))
