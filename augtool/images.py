@@ -530,5 +530,6 @@ def _one_line(error: Exception) -> str:
     if type(error).__name__ == "DecompressionBombError":  # where a plug-in of Pillow has its own
         return "it declares more pixels than Pillow opens in this format"
     words = " ".join(str(error).split()) or type(error).__name__
+    words = "".join(char if char.isprintable() else repr(char)[1:-1] for char in words)
     said = isinstance(error, OSError | SyntaxError | ValueError)  # about the file, by its decoder
     return words if said else f"damaged ({words})"

@@ -53,7 +53,7 @@ def opened(path: Path) -> Any:
                 thrift_container_size_limit=_MOST_FOOTER,
             )
     except (OSError, MemoryError, pa.ArrowException) as error:
-        raise SourceError(f"{where}: not readable as Parquet ({_line(error)})") from error
+        raise SourceError(f"{where}: not readable as Parquet ({line(error)})") from error
 
 
 def headings(path: Path) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
             batches = file.iter_batches(columns=[name], batch_size=batch_rows, use_threads=False)
             parts = [_values(batch.column(0)) for batch in batches]
     except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"column {name!r}: damaged ({_line(error)})") from error
+        raise SourceError(f"column {name!r}: damaged ({line(error)})") from error
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if parts and len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
         return np.concatenate(arrays)
@@ -146,5 +146,6 @@ def _is_number(kind: Any) -> bool:
     return bool(test.is_integer(kind) or test.is_floating(kind) or test.is_boolean(kind))
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def line(error: Exception) -> str:
+    """What the library says, in one line: it repeats bytes of the file."""
+    return shown(" ".join(str(error).split()).encode("utf-8", "backslashreplace"))

@@ -272,7 +272,7 @@ def _stage(
     except (OSError, ValueError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        message = " ".join(str(error).split())
+        message = _parquet.line(error)
         raise SourceError(f"{spec}: damaged near row {row} ({message}); get it again") from error
 
 

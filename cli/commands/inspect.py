@@ -92,7 +92,7 @@ def _print_recipe(path: str, as_json: bool) -> None:
     from augtool.recipe_toml import to_toml
 
     _check_output(path, "--recipe prints that of an output of augtool")
-    with output.open(path) as opened:
+    with output.looked_at(path) as opened:
         recipe = opened.recipe
     stdout.write(f"{recipe.as_json()}\n" if as_json else to_toml(recipe))
 
@@ -102,7 +102,7 @@ def _cite(path: str, as_json: bool) -> None:
     from augtool.citation import paragraph
 
     _check_output(path, "--cite is about an output of augtool")
-    with output.open(path) as opened:
+    with output.looked_at(path) as opened:
         text = paragraph(opened)
     if as_json:
         stdout.as_json({"citation": text})
@@ -121,7 +121,7 @@ def _explain(
     from augtool import output
 
     _check_output(path, "--row explains a row of an output of augtool")
-    with output.open(path) as opened:
+    with output.looked_at(path) as opened:
         _tell(_explained(opened, row, spec, reading, beside), findings.row_lines, as_json)
 
 

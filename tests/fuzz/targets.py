@@ -21,10 +21,13 @@ import h5py
 import numpy as np
 
 from augtool import images, label_images
+from augtool import output as outputs
 from augtool.errors import AugtoolError
 from augtool.images import BadImage
-from augtool.recipe import Reading
+from augtool.job import Job
+from augtool.recipe import Reading, Recipe, step
 from augtool.recipe_toml import recipe_from_toml
+from augtool.run import run
 from augtool.sources import _tables, hdf5, open_source, parquet
 from augtool.sources._columns import column_of
 from augtool.sources._npy_header import array_in
@@ -96,6 +99,29 @@ def image(data: bytes) -> None:
         assert 0 < head.height * head.width <= FEW
     with _one_line():
         assert label_images.decode(data, FEW).ndim == 2
+
+
+def output(data: bytes) -> None:
+    """A file that says it is an output of augtool, behind a line that says of which format."""
+    kind, _, content = data.partition(b"\n")
+    suffix = {b"t": ".tar", b"z": ".npz"}.get(kind[:1], ".h5")
+    with tempfile.TemporaryDirectory() as folder, _one_line():
+        (Path(folder) / f"o{suffix}").write_bytes(content)
+        with outputs.open(Path(folder) / f"o{suffix}") as made:
+            for name in made.fields:
+                np.asarray(made.field(name)[: min(len(made), 3)])
+
+
+def _output_seeds() -> list[bytes]:
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, suffix in ((b"t", "tar"), (b"z", "npz"), (b"h", "h5"), (b"g", "h5")):
+            file = f"{folder}/{kind.decode()}.{suffix}"
+            more: dict[str, Any] = {"compression": "gzip"} if kind == b"g" else {}
+            recipe = Recipe((step("cutmix"),))
+            run(Job("sample:?n=6&size=8&classes=2", file, recipe, workers=0, **more))
+            found.append(kind + b"\n" + Path(file).read_bytes())
+    return found
 
 
 def exif(data: bytes) -> None:
@@ -273,6 +299,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
             corpus.good("PNG", mode="P", transparency=0),
         ],
     ),
+    "output": (output, _output_seeds),
     "exif": (exif, lambda: [corpus.exif_of(6)[6:], corpus.exif_of(3, 8, 1 << 30)[6:]]),
     "jpeg": (jpeg, lambda: [corpus.good("JPEG")[2:], corpus.jpeg_of_scans(16, 3)[2:]]),
     "tar": (tar, lambda: [
