@@ -1,4 +1,4 @@
-"""Run a fuzz target by atheris: ``pip install atheris``, then ``python tests/fuzz/tar.py``.
+"""Run a fuzz target by atheris: ``pip install atheris``, then ``python tests/fuzz/fuzz_tar.py``.
 
 Options go to libFuzzer: ``-max_total_time=300``, ``-runs=100000``. What breaks a promise is written
 to ``crash-…`` in the working directory.

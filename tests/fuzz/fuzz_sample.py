@@ -1,4 +1,4 @@
-"""Fuzz by hand: ``python tests/fuzz/sample.py -max_total_time=300``; see _run.py."""
+"""Fuzz by hand: ``python tests/fuzz/fuzz_sample.py -max_total_time=300``; see _run.py."""
 
 from _run import fuzz  # type: ignore[import-not-found]
 
