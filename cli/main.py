@@ -48,7 +48,7 @@ class Lazy(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; `main` has the errors of a broken plug-in."""
-        if (_COMMANDS / f"{cmd_name}.py").is_file() and not cmd_name.startswith("_"):
+        if cmd_name in {p.stem for p in _COMMANDS.glob("[!_]*.py")}:
             command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
             return command
         if cmd_name in _modules.names("methods"):
