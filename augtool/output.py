@@ -51,8 +51,11 @@ class Output:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._stored = _stored(self.path)
-        self._attributes = dict(sorted(self._stored.facts.attributes.items()))
-        self._targets = _targets(self._attributes)
+        try:
+            self._attributes = dict(sorted(self._stored.facts.attributes.items()))
+            self._targets = _targets(self._attributes)
+        except _NOT_OURS as error:
+            raise SourceError(f"{path}: its attributes cannot be read ({error})") from error
         self._arrays: dict[str, Any] = {}
 
     @property

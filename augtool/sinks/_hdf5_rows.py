@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from augtool.errors import SourceError
 from augtool.schema import RECORD, Field
 from augtool.sinks._contract import Facts
-from augtool.sinks._rows import PerProcess, by_name, row_array, take
+from augtool.sinks._rows import Array, Ints, PerProcess, by_name, row_array, take
 from augtool.sources._listing import shown
 
 _VERSION = "schema_version"
@@ -86,7 +87,14 @@ class Hdf5Rows:
         if name in self.offsets:
             shape = (self.rows, *one.shape)
             return np.memmap(self.path, one.dtype, "r", self.offsets[name], shape)
-        return row_array(self.rows, one, lambda rows: take(self.file()[name], rows))
+
+        def read(rows: Ints) -> Array:
+            try:
+                return take(self.file()[name], rows)
+            except (OSError, RuntimeError) as error:  # as h5py says that a chunk is damaged
+                raise SourceError(f"{self.path}: {name} cannot be read ({error})") from error
+
+        return row_array(self.rows, one, read)
 
     def close(self) -> None:
         """Close the file, if compressed fields had it opened. Memory maps stay valid."""

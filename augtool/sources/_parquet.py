@@ -46,13 +46,15 @@ def opened(path: Path) -> Any:
         ) from None
     try:
         with limited(MEMORY, CPU_SECONDS):
-            return pq.ParquetFile(
+            file = pq.ParquetFile(
                 path,
                 buffer_size=_BUFFER,  # without it all of a column is read at once
                 thrift_string_size_limit=_MOST_FOOTER,
                 thrift_container_size_limit=_MOST_FOOTER,
             )
-    except (OSError, MemoryError, pa.ArrowException) as error:
+            _ = file.schema_arrow.names  # which need not be text
+            return file
+    except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"{where}: not readable as Parquet ({line(error)})") from error
 
 
@@ -90,8 +92,8 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
     import pyarrow as pa
 
     rows = file.metadata.num_rows
-    batch_rows = rows_at_once(file, name, _ROWS)
     try:
+        batch_rows = rows_at_once(file, name, _ROWS)
         with limited(MEMORY + _CELL_BYTES * rows, CPU_SECONDS):
             batches = file.iter_batches(columns=[name], batch_size=batch_rows, use_threads=False)
             parts = [_values(batch.column(0)) for batch in batches]

@@ -33,6 +33,7 @@ from augtool.sources._columns import column_path, text_extent
 from augtool.sources._contract import NO_MASKS, Source
 from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
+from augtool.sources._listing import shown
 from augtool.sources._names import USUAL_NAMES, target_names
 from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
@@ -146,9 +147,13 @@ def _names_in(file: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
 
 
+def _listed(names: list[str]) -> str:
+    return ", ".join(shown(name.encode("utf-8", "surrogateescape")) for name in names)
+
+
 def _check_there(spec: str, key: str, names: list[str]) -> None:
     if key not in names:
-        advice = did_you_mean(key, names) or f"; it holds {', '.join(names)}"
+        advice = did_you_mean(key, names) or f"; it holds {_listed(names)}"
         raise UsageError(f"{spec}: there is no member {key!r}{advice}")
 
 
@@ -168,7 +173,7 @@ def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> _Chosen:
     ]
     if not pairs:
         raise UsageError(
-            f"{spec}: no images and labels with usual names; name two of {', '.join(names)} "
+            f"{spec}: no images and labels with usual names; name two of {_listed(names)} "
             "with --image-key and --label-key"
         )
     images, keys = pairs[0]

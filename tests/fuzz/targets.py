@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -37,6 +38,9 @@ FEW = 20_000  # pixels
 READING = Reading(size=(5, 4), max_pixels=FEW, max_unpacked=1 << 20)
 
 
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
 def _corpus() -> ModuleType:
     path = Path(__file__).parent.parent / "hostile" / "corpus.py"
     spec = importlib.util.spec_from_file_location("hostile_corpus", path)
@@ -57,7 +61,7 @@ def _one_line(repeats: bool = False) -> Iterator[None]:
         yield
     except (AugtoolError, BadImage) as error:
         said = str(error)
-        assert said and (repeats or said.isprintable()), repr(said)
+        assert said and (repeats or not _COMMANDS.search(said)), repr(said)
 
 
 @contextmanager
@@ -104,7 +108,7 @@ def image(data: bytes) -> None:
 def output(data: bytes) -> None:
     """A file that says it is an output of augtool, behind a line that says of which format."""
     kind, _, content = data.partition(b"\n")
-    suffix = {b"t": ".tar", b"z": ".npz"}.get(kind[:1], ".h5")
+    suffix = ".tar" if kind[:1] == b"t" else ".npz"  # the command has others tried in a child
     with tempfile.TemporaryDirectory() as folder, _one_line():
         (Path(folder) / f"o{suffix}").write_bytes(content)
         with outputs.open(Path(folder) / f"o{suffix}") as made:
@@ -115,11 +119,10 @@ def output(data: bytes) -> None:
 def _output_seeds() -> list[bytes]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for kind, suffix in ((b"t", "tar"), (b"z", "npz"), (b"h", "h5"), (b"g", "h5")):
+        for kind, suffix in ((b"t", "tar"), (b"z", "npz")):
             file = f"{folder}/{kind.decode()}.{suffix}"
-            more: dict[str, Any] = {"compression": "gzip"} if kind == b"g" else {}
             recipe = Recipe((step("cutmix"),))
-            run(Job("sample:?n=6&size=8&classes=2", file, recipe, workers=0, **more))
+            run(Job("sample:?n=6&size=8&classes=2", file, recipe, workers=0))
             found.append(kind + b"\n" + Path(file).read_bytes())
     return found
 
