@@ -207,6 +207,8 @@ def _verdict(error: Exception) -> tuple[str, int]:
         return "out of memory; use fewer --workers or smaller images", 1
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        if error.errno == errno.ENAMETOOLONG:
+            return f"{where}{error.strerror}; give a shorter one", 2
         return f"{where}{error.strerror or error}; check the disk and permissions", 1
     said = f"{type(error).__name__}: {error}"
     return f"{said}; this is a bug: run it again with --debug and report what it prints", 1
