@@ -6,6 +6,8 @@ import functools
 import hashlib
 import json
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +33,7 @@ Array = npt.NDArray[Any]
 # What reading others' files raises.
 _NOT_OURS = (
     *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError),
-    *(MemoryError, BadZipFile),
+    *(MemoryError, BadZipFile, struct.error, zlib.error),
 )
 _HARMLESS = (".tar", ".npz", ".zip")  # read by no library that can crash
 _MEMORY = 384 << 20

@@ -54,7 +54,7 @@ def opened(path: Path) -> Any:
             )
             _ = file.schema_arrow.names  # which need not be text
             return file
-    except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
+    except (OSError, MemoryError, ValueError, RuntimeError, pa.ArrowException) as error:
         raise SourceError(f"{where}: not readable as Parquet ({line(error)})") from error
 
 
@@ -97,7 +97,7 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
         with limited(MEMORY + _CELL_BYTES * rows, CPU_SECONDS):
             batches = file.iter_batches(columns=[name], batch_size=batch_rows, use_threads=False)
             parts = [_values(batch.column(0)) for batch in batches]
-    except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
+    except (OSError, MemoryError, ValueError, RuntimeError, pa.ArrowException) as error:
         raise SourceError(f"column {name!r}: damaged ({line(error)})") from error
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if parts and len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
