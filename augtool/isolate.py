@@ -175,6 +175,8 @@ def _answer(
     """Send back what ``function`` returns or raises: the child's whole life."""
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a library says before it dies is not for the user: the parent has a line for that.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     threading.Thread(target=end_with_parent, daemon=True).start()
     answer: tuple[bool, Any]
     try:
