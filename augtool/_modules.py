@@ -33,7 +33,8 @@ def names(kind: str) -> tuple[str, ...]:
 def load(kind: str, name: str) -> ModuleType:
     """The module ``name`` of this kind. Raises `UsageError` when there is none, or when a
     plug-in cannot be imported."""
-    if (_ROOT / kind / f"{name}.py").is_file() and not name.startswith("_"):
+    is_name = name.isidentifier() and len(name) < 100 and not name.startswith("_")  # and no path
+    if is_name and (_ROOT / kind / f"{name}.py").is_file():
         return importlib.import_module(f"augtool.{kind}.{name}")
     plugin = _plugins(kind).get(name)
     if plugin is None:

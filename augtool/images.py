@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -310,12 +311,19 @@ def _opened(data: bytes, kind: str) -> Image.Image:
     from PIL import Image
 
     warnings.simplefilter("ignore")
+    _hush()
     if kind == "HEIF":
         importlib.import_module("pillow_heif").register_heif_opener()
     else:
         importlib.import_module(f"PIL.{_PLUGINS[kind]}")
     factory, _ = Image.OPEN[kind]
     return factory(io.BytesIO(data), "")
+
+
+@cache
+def _hush() -> None:
+    """What Pillow logs about broken files goes nowhere, unless the caller has set up logging."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def _stored_size(image: Image.Image, kind: str) -> Size:
@@ -530,5 +538,6 @@ def _one_line(error: Exception) -> str:
     if type(error).__name__ == "DecompressionBombError":  # where a plug-in of Pillow has its own
         return "it declares more pixels than Pillow opens in this format"
     words = " ".join(str(error).split()) or type(error).__name__
+    words = "".join(char if char.isprintable() else repr(char)[1:-1] for char in words)
     said = isinstance(error, OSError | SyntaxError | ValueError)  # about the file, by its decoder
     return words if said else f"damaged ({words})"

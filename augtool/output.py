@@ -6,6 +6,8 @@ import functools
 import hashlib
 import json
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,7 @@ import numpy.typing as npt
 from augtool import labels as label_rules
 from augtool import manifest, sinks
 from augtool.errors import SourceError, UsageError
+from augtool.isolate import isolated, limited
 from augtool.recipe import Recipe, recipe_from_json
 from augtool.schema import Field
 from augtool.shards import PARTS
@@ -27,7 +30,14 @@ from augtool.sources._contract import TargetKind
 
 Array = npt.NDArray[Any]
 
-_NOT_OURS = (OSError, ValueError, KeyError, TypeError, BadZipFile)  # what reading others' raises
+# What reading others' files raises.
+_NOT_OURS = (
+    *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError),
+    *(MemoryError, BadZipFile, struct.error, zlib.error),
+)
+_HARMLESS = (".tar", ".npz", ".zip")  # read by no library that can crash
+_MEMORY = 384 << 20
+_CPU_SECONDS = 30
 
 
 class Output:
@@ -43,8 +53,11 @@ class Output:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._stored = _stored(self.path)
-        self._attributes = dict(sorted(self._stored.facts.attributes.items()))
-        self._targets = _targets(self._attributes)
+        try:
+            self._attributes = dict(sorted(self._stored.facts.attributes.items()))
+            self._targets = _targets(self._attributes)
+        except _NOT_OURS as error:
+            raise SourceError(f"{path}: its attributes cannot be read ({error})") from error
         self._arrays: dict[str, Any] = {}
 
     @property
@@ -143,7 +156,12 @@ class Output:
         Raises `KeyError` for a name that is not in ``fields``.
         """
         if name not in self._arrays:
-            self._arrays[name] = self._stored.field(name)
+            if name not in self.fields:
+                raise KeyError(name)
+            try:
+                self._arrays[name] = self._stored.field(name)
+            except _NOT_OURS as error:
+                raise SourceError(f"{self.path}: {name} cannot be read ({error})") from error
         return self._arrays[name]
 
     def __len__(self) -> int:
@@ -192,10 +210,31 @@ def open(path: str | os.PathLike[str]) -> Output:
 def is_output(path: str) -> bool:
     """Whether there is a file or a folder at ``path`` that augtool made."""
     try:
-        _stored(Path(path)).close()
+        _try(path)
     except (SourceError, UsageError):
         return False
     return True
+
+
+def looked_at(path: str) -> Output:
+    """As `open`, for a file from anywhere: a child process tries it first."""
+    _try(path)
+    return Output(path)
+
+
+def _try(path: str) -> None:
+    """Open and close an output; in a child process where that can crash a library. Raises as
+    `open`."""
+    place = Path(path)
+    if place.is_file() and place.suffix.lower() not in _HARMLESS:
+        isolated(_open_and_close, path)
+    else:
+        _open_and_close(path)
+
+
+def _open_and_close(path: str) -> None:
+    with limited(_MEMORY, _CPU_SECONDS):
+        _stored(Path(path)).close()
 
 
 def _stored(path: Path) -> Stored:

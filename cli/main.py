@@ -48,7 +48,7 @@ class Lazy(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; `main` has the errors of a broken plug-in."""
-        if (_COMMANDS / f"{cmd_name}.py").is_file() and not cmd_name.startswith("_"):
+        if cmd_name in {p.stem for p in _COMMANDS.glob("[!_]*.py")}:
             command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
             return command
         if cmd_name in _modules.names("methods"):
@@ -219,6 +219,8 @@ def _verdict(error: Exception) -> tuple[str, int]:
         return "out of memory; use fewer --workers or smaller images", 1
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        if error.errno == errno.ENAMETOOLONG:
+            return f"{where}{error.strerror}; give a shorter one", 2
         return f"{where}{error.strerror or error}; check the disk and permissions", 1
     said = f"{type(error).__name__}: {error}"
     return f"{said}; this is a bug: run it again with --debug and report what it prints", 1

@@ -28,7 +28,7 @@ def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) 
     say_warnings(summary.warnings)
     shown = summary.skipped if verbose else summary.skipped[:_SHOWN_SKIPPED]
     for one in shown:
-        click.echo(f"skipped {printable(one.name)}: {one.reason}", err=True)
+        click.echo(f"skipped {printable(one.name)}: {printable(one.reason)}", err=True)
     if len(shown) < len(summary.skipped):
         click.echo(f"… and {len(summary.skipped) - len(shown)} more (--verbose)", err=True)
     if verbose:
@@ -58,7 +58,7 @@ def summary_line(summary: Summary) -> str:
         parts.append(f"{len(summary.skipped):,} skipped")
     if summary.left_out:
         parts.append(f"not read: {counts(summary.left_out)}")
-    return f"{summary.output}: {', '.join(parts)}"
+    return f"{printable(summary.output)}: {', '.join(parts)}"
 
 
 def say_estimate(estimate: Estimate, *, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def say_estimate(estimate: Estimate, *, as_json: bool) -> None:
     stdout.line(f"time     about {estimate.seconds:,.1f} s")
     stdout.line("label mass per class (expected)")
     for name, mass in list(estimate.label_mass.items())[:_SHOWN_CLASSES]:
-        stdout.line(f"  {mass:12,.1f}  {name}")
+        stdout.line(f"  {mass:12,.1f}  {printable(name)}")
     if len(estimate.label_mass) > _SHOWN_CLASSES:
         stdout.line(f"  … and {len(estimate.label_mass) - _SHOWN_CLASSES:,} more (--json)")
     if estimate.left_out:

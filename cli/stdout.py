@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
+
+# What JSON does not escape and a terminal may obey.
+_COMMANDS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class StdoutFailed(Exception):
@@ -31,7 +35,8 @@ def line(text: str) -> None:
 def as_json(value: Any, indent: int | None = 2) -> None:
     """Write a value as JSON; in ASCII where stdout takes no other characters."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    line(json.dumps(value, ensure_ascii=not utf8, indent=indent))
+    text = json.dumps(value, ensure_ascii=not utf8, indent=indent)
+    line(_COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def flush() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from augtool import kernels
+from augtool import kernels, output
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.job import Job
@@ -98,10 +98,14 @@ def job(tmp_path: Path) -> Callable[..., Job]:
 
 
 @pytest.fixture
-def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the installed command in this process: (exit code, stdout, stderr)."""
+def cli(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the installed command in this process: (exit code, stdout, stderr). Outputs are looked
+    at here, too, where the command has a child process for it, which takes a while."""
     from importlib.metadata import entry_points
 
+    monkeypatch.setattr(output, "isolated", lambda function, *args: function(*args))
     (point,) = entry_points(group="console_scripts", name="augtool")
     main = point.load()
 

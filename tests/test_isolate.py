@@ -50,6 +50,10 @@ def allocate(spec, allowed, size):
     with limited(allowed, 60):
         return len(bytes(size))
 
+def complain(spec):
+    os.write(2, b"terminate called after throwing an instance")
+    os.abort()
+
 def leave(spec, code):
     os._exit(code)
 
@@ -78,6 +82,14 @@ def test_the_result_comes_back_from_another_process(helper) -> None:
 
 def test_a_result_larger_than_a_pipe_comes_back(helper) -> None:
     assert len(isolated(helper.big, 1 << 22)) == 1 << 22
+
+
+def test_a_library_that_complains_before_it_dies_is_not_heard(
+    helper, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SourceError):
+        isolated(helper.complain, "x.h5")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_childs_errors_are_raised_here_as_they_are(helper) -> None:

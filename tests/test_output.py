@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import pickle
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import augtool
+from augtool import output as outputs
 from augtool.errors import SourceError, UsageError
 from augtool.job import Job
 from augtool.recipe import Reading, Recipe, step
@@ -99,3 +101,45 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         file["images"] = [1]
     with pytest.raises(SourceError, match="not made by augtool"):
         augtool.open(tmp_path / "other.h5")
+
+
+def test_a_file_that_crashes_its_library_is_tried_in_a_child_process_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "crash_helper.py").write_text("import os\ndef crash(path): os.abort()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    crash = importlib.import_module("crash_helper").crash
+    monkeypatch.setattr(outputs, "_open_and_close", crash)
+    path = tmp_path / "a.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(SourceError, match="crashed") as caught:
+        outputs.looked_at(str(path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert not outputs.is_output(str(path))
+
+
+def test_an_hdf5_file_that_leads_elsewhere_is_no_output(tmp_path: Path, made: str) -> None:
+    def linked(file: h5py.File) -> None:
+        del file["src"]
+        file["src"] = h5py.ExternalLink("/etc/passwd", "/src")
+
+    def virtual(file: h5py.File) -> None:
+        rows, shape = len(file["src"]), file["src"].shape
+        del file["src"]
+        layout = h5py.VirtualLayout(shape, "i8")
+        layout[:rows] = h5py.VirtualSource("/etc/passwd", "src", shape)
+        file.create_virtual_dataset("src", layout)
+
+    def outside(file: h5py.File) -> None:
+        shape = file["src"].shape
+        del file["src"]
+        file.create_dataset("src", shape, "i8", external=[("/etc/passwd", 0, 1 << 20)])
+
+    for change in (linked, virtual, outside):
+        copy = tmp_path / f"{change.__name__}.h5"
+        copy.write_bytes(Path(made).read_bytes())
+        outputs.open(copy).close()
+        with h5py.File(copy, "a") as file:
+            change(file)
+        with pytest.raises(SourceError, match=r"src.* not made by augtool"):
+            outputs.open(copy)

@@ -25,6 +25,7 @@ def prepare(asked: str) -> None:
         os.close(pipe)
 
 
-importlib.import_module("augtool.worker")
-if isolate.ASKED in os.environ:  # not when a server that was killed is started again
-    prepare(os.environ.pop(isolate.ASKED))
+with contextlib.suppress(Exception):  # as without memory: who needs it says so, in one line
+    importlib.import_module("augtool.worker")
+    if isolate.ASKED in os.environ:  # not when a server that was killed is started again
+        prepare(os.environ.pop(isolate.ASKED))

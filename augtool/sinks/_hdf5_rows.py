@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from augtool.errors import SourceError
 from augtool.schema import RECORD, Field
 from augtool.sinks._contract import Facts
-from augtool.sinks._rows import PerProcess, by_name, row_array, take
+from augtool.sinks._rows import Array, Ints, PerProcess, by_name, row_array, take
+from augtool.sources._listing import shown
 
 _VERSION = "schema_version"
+_FILTERS = frozenset({1, 2, 3})  # deflate, shuffle, fletcher32
 
 
 def read(path: Path) -> Hdf5Rows:
@@ -21,12 +24,15 @@ def read(path: Path) -> Hdf5Rows:
     import h5py
 
     with h5py.File(path, "r", locking="best-effort") as file:
+        _check_links(file)
         data_sets = dict(sorted(file.items(), key=_place))
         attributes = {name: _plain(value) for name, value in file.attrs.items()}
         known = all(isinstance(one, h5py.Dataset) for one in data_sets.values())
         if not known or "images" not in data_sets or _VERSION not in attributes:
             raise ValueError("an HDF5 file, but not made by augtool")
-        rows = data_sets["images"].shape[0]
+        rows, size = data_sets["images"].shape[0], path.stat().st_size
+        for name, one in data_sets.items():
+            _check_own(name, one, rows, size)
         offsets = {
             name: one.id.get_offset() for name, one in data_sets.items() if one.chunks is None
         }
@@ -36,6 +42,32 @@ def read(path: Path) -> Hdf5Rows:
             {name: one.attrs[RECORD].decode("ascii") for name, one in data_sets.items()},
         )
     return Hdf5Rows(path, facts, rows, offsets, PerProcess(lambda: _open(path)))
+
+
+def _check_links(file: Any) -> None:
+    """Raise ValueError for links, of which augtool writes none, before they are followed."""
+    import h5py
+
+    for name in file:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{_named(name)} is a link: not made by augtool")
+
+
+def _check_own(name: str, one: Any, rows: int, size: int) -> None:
+    """Raise ValueError for a data set that augtool cannot have written: of objects or other rows,
+    elsewhere than in the file, or packed by other filters."""
+    plist = one.id.get_create_plist()
+    filters = {plist.get_filter(number)[0] for number in range(plist.get_nfilters())}
+    elsewhere = one.is_virtual or plist.get_external_count()
+    if one.dtype.hasobject or one.shape[:1] != (rows,) or elsewhere or not filters <= _FILTERS:
+        raise ValueError(f"{_named(name)}: not made by augtool")
+    offset = one.id.get_offset() if one.chunks is None else 0
+    if offset is None or (one.chunks is None and offset + one.nbytes > size):
+        raise ValueError(f"{_named(name)} lies beyond the end of the file; it was cut short")
+
+
+def _named(name: str) -> str:
+    return shown(name.encode("utf-8", "surrogateescape"))
 
 
 @dataclass
@@ -55,7 +87,14 @@ class Hdf5Rows:
         if name in self.offsets:
             shape = (self.rows, *one.shape)
             return np.memmap(self.path, one.dtype, "r", self.offsets[name], shape)
-        return row_array(self.rows, one, lambda rows: take(self.file()[name], rows))
+
+        def read(rows: Ints) -> Array:
+            try:
+                return take(self.file()[name], rows)
+            except (OSError, RuntimeError) as error:  # as h5py says that a chunk is damaged
+                raise SourceError(f"{self.path}: {name} cannot be read ({error})") from error
+
+        return row_array(self.rows, one, read)
 
     def close(self) -> None:
         """Close the file, if compressed fields had it opened. Memory maps stay valid."""

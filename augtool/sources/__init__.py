@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -113,7 +114,7 @@ def _format_of(spec: str, reading: Reading, kind: str | None) -> tuple[str, Form
         if module.sniff(spec):
             _check_meaning(name, module, reading)
             return name, module
-    if not Path(spec).exists():
+    if not os.path.exists(spec):  # noqa: PTH110 (False for what no file can be called)
         raise UsageError(f"{spec}: there is no such file or folder; check --in")
     formats = ", ".join(_modules.names("sources"))
     raise UsageError(f"{spec}: not an input that augtool reads ({formats})")

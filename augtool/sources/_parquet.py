@@ -40,14 +40,16 @@ def opened(path: Path) -> Any:
     where = _shown(path)
     try:
         with limited(MEMORY, CPU_SECONDS):
-            return pq.ParquetFile(
+            file = pq.ParquetFile(
                 path,
                 buffer_size=_BUFFER,  # without it all of a column is read at once
                 thrift_string_size_limit=_MOST_FOOTER,
                 thrift_container_size_limit=_MOST_FOOTER,
             )
-    except (OSError, MemoryError, pa.ArrowException) as error:
-        raise SourceError(f"{where}: not readable as Parquet ({_line(error)})") from error
+            _ = file.schema_arrow.names  # which need not be text
+            return file
+    except (OSError, MemoryError, ValueError, RuntimeError, pa.ArrowException) as error:
+        raise SourceError(f"{where}: not readable as Parquet ({line(error)})") from error
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def whatever(place: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise
         raise SourceError(
-            f"{place}: not readable as Parquet, perhaps damaged ({_line(error)}); get it again"
+            f"{place}: not readable as Parquet, perhaps damaged ({line(error)}); get it again"
         ) from error
 
 
@@ -109,13 +111,13 @@ def column(file: Any, name: str) -> npt.NDArray[Any] | list[Any]:
     import pyarrow as pa
 
     rows = file.metadata.num_rows
-    batch_rows = rows_at_once(file, name, _ROWS)
     try:
+        batch_rows = rows_at_once(file, name, _ROWS)
         with limited(MEMORY + _CELL_BYTES * rows, CPU_SECONDS):
             batches = file.iter_batches(columns=[name], batch_size=batch_rows, use_threads=False)
             parts = [_values(batch.column(0)) for batch in batches]
-    except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"column {name!r}: damaged ({_line(error)})") from error
+    except (OSError, MemoryError, ValueError, RuntimeError, pa.ArrowException) as error:
+        raise SourceError(f"column {name!r}: damaged ({line(error)})") from error
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if parts and len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
         return np.concatenate(arrays)
@@ -172,5 +174,6 @@ def _shown(path: Path) -> str:
     return shown(str(path).encode("utf-8", "surrogateescape"))
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def line(error: Exception) -> str:
+    """What the library says, in one line: it repeats bytes of the file."""
+    return shown(" ".join(str(error).split()).encode("utf-8", "backslashreplace"))

@@ -63,7 +63,7 @@ class Archive:
             if match is None:
                 self._note(member)
                 continue
-            key, extension = match[1], match[2].decode("utf-8", "backslashreplace").lower()
+            key, extension = match[1], shown(match[2]).lower()
             if sample is None or key != sample.key:
                 if sample is not None:
                     yield sample

@@ -65,4 +65,6 @@ def _unfolded(spec: str) -> list[str]:
         width = len(first) if first.startswith("0") else 0
         inner = [f"{number:0{width}}" for number in range(low, high + 1)]
     rest = _unfolded(spec[match.end() :])
+    if len(inner) * len(rest) > _MOST:
+        raise UsageError(f"--in {spec}: stands for more than {_MOST:,} inputs; name fewer")
     return [f"{spec[: match.start()]}{one}{tail}" for one in inner for tail in rest]

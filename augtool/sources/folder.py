@@ -45,7 +45,8 @@ class PathColumns:
 
 def sniff(spec: str) -> bool:
     """Whether ``spec`` is a folder, and not one of arrays."""
-    return Path(spec).is_dir() and not npy.sniff(spec)
+    # PTH112: False also for what no file can be called
+    return os.path.isdir(spec) and not npy.sniff(spec)  # noqa: PTH112
 
 
 def open(spec: str, reading: Reading, scratch: Path, walk: Walk = walked) -> EncodedSource:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -30,28 +32,37 @@ from augtool.sources._columns import column_path, text_extent
 from augtool.sources._contract import NO_MASKS, Source
 from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
+from augtool.sources._listing import shown
 from augtool.sources._names import USUAL_NAMES, target_names
 from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
+from augtool.sources._zip_members import BadZip, members
 
 READING = ARRAY_READING
 _AT_ONCE = 1 << 20
 _SUFFIX = ".npy"
 # encrypted members are a RuntimeError, unknown compressions a NotImplementedError
-_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError, KeyError, OverflowError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def sniff(spec: str) -> bool:
     """Whether ``spec`` is a zip file all of whose members are arrays, save hidden ones."""
-    path = Path(spec)
-    if not path.is_file() or not zipfile.is_zipfile(path):
-        return False
+    path, found = Path(spec), False
     try:
-        with zipfile.ZipFile(path) as file:
-            names = [name for name in file.namelist() if not name.startswith(".")]
-    except (OSError, zipfile.BadZipFile):
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            for member in members(file):  # `zipfile` would keep all of a million
+                if not member.name.startswith(b"."):
+                    found = member.name.endswith(_SUFFIX.encode())
+                    if not found:
+                        return False
+    except (OSError, BadZip):
         return False
-    return bool(names) and all(name.endswith(_SUFFIX) for name in names)
+    return found
 
 
 def open(spec: str, reading: Reading, scratch: Path) -> Source:
@@ -135,9 +146,13 @@ def _names_in(file: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
 
 
+def _listed(names: list[str]) -> str:
+    return ", ".join(shown(name.encode("utf-8", "surrogateescape")) for name in names)
+
+
 def _check_there(spec: str, key: str, names: list[str]) -> None:
     if key not in names:
-        advice = did_you_mean(key, names) or f"; it holds {', '.join(names)}"
+        advice = did_you_mean(key, names) or f"; it holds {_listed(names)}"
         raise UsageError(f"{spec}: there is no member {key!r}{advice}")
 
 
@@ -157,7 +172,7 @@ def _chosen(spec: str, file: zipfile.ZipFile, reading: Reading) -> _Chosen:
     ]
     if not pairs:
         raise UsageError(
-            f"{spec}: no images and labels with usual names; name two of {', '.join(names)} "
+            f"{spec}: no images and labels with usual names; name two of {_listed(names)} "
             "with --image-key and --label-key"
         )
     images, keys = pairs[0]

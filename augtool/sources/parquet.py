@@ -279,10 +279,10 @@ def _stage(
         raise SourceError(
             f"{spec}: near row {row}: images take very much memory; {_caps.OPTION}"
         ) from error
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        message = " ".join(str(error).split())
+        message = _parquet.line(error)
         raise SourceError(f"{spec}: damaged near row {row} ({message}); get it again") from error
 
 

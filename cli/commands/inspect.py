@@ -11,7 +11,7 @@ import click
 from augtool.errors import UsageError
 
 from .. import findings, options, stdout, values
-from ..report import say_warnings
+from ..report import printable, say_warnings
 from ._command import Command
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _print_recipe(path: str, as_json: bool) -> None:
     from augtool.recipe_toml import to_toml
 
     _check_output(path, "--recipe prints that of an output of augtool")
-    with output.open(path) as opened:
+    with output.looked_at(path) as opened:
         recipe = opened.recipe
     stdout.write(f"{recipe.as_json()}\n" if as_json else to_toml(recipe))
 
@@ -102,12 +102,12 @@ def _cite(path: str, as_json: bool) -> None:
     from augtool.citation import paragraph
 
     _check_output(path, "--cite is about an output of augtool")
-    with output.open(path) as opened:
+    with output.looked_at(path) as opened:
         text = paragraph(opened)
     if as_json:
         stdout.as_json({"citation": text})
     else:
-        stdout.line(text)
+        stdout.line("\n".join(map(printable, text.splitlines())))
 
 
 def _explain(
@@ -121,7 +121,7 @@ def _explain(
     from augtool import output
 
     _check_output(path, "--row explains a row of an output of augtool")
-    with output.open(path) as opened:
+    with output.looked_at(path) as opened:
         _tell(_explained(opened, row, spec, reading, beside), findings.row_lines, as_json)
 
 
@@ -160,7 +160,7 @@ def _list(
             return
         table = csv.writer(stdout, lineterminator="\n")
         table.writerow(keys)
-        table.writerows(rows)
+        table.writerows([printable(str(cell)) for cell in one] for one in rows)
 
 
 def _tell(info: Any, lines: Any, as_json: bool) -> None:
@@ -168,4 +168,4 @@ def _tell(info: Any, lines: Any, as_json: bool) -> None:
         stdout.as_json(dataclasses.asdict(info))
         return
     for line in lines(info):
-        stdout.line(line)
+        stdout.line(printable(line))

@@ -117,7 +117,10 @@ def test_an_xz_that_asks_for_gigabytes_to_be_unpacked_is_refused(opened: Opened)
 def test_the_name_of_a_member_is_never_a_path(
     corpus: ModuleType, opened: Opened, tmp_path: Path
 ) -> None:
-    up, names = b"../" * 20, (b"tmp/owned", b"\x1b[31m\n", b"C:\\owned", b"-", b"x" * 200)
+    up, names = (
+        b"../" * 20,
+        (b"tmp/owned", b"\x1b[31m\n", b"C:\\owned", b"-", b"\xff\xfe", b"x" * 200),
+    )
     for at, name in enumerate(names):
         members = [(up + name + b"/%d.png" % number, corpus.good()) for number in range(3)]
         members += [(b"/etc/owned%d/a.png" % at, corpus.good())]
@@ -129,7 +132,7 @@ def test_the_name_of_a_member_is_never_a_path(
         )
         assert opened(members + bytes(1024), f"{at}.tar").n == 1
     inside = {one.relative_to(tmp_path).parts[0] for one in tmp_path.rglob("*")}
-    assert inside == {"scratch", *(f"{at}.{kind}" for at in range(5) for kind in ("zip", "tar"))}
+    assert inside == {"scratch", *(f"{at}.{kind}" for at in range(6) for kind in ("zip", "tar"))}
     assert not Path("/tmp/owned").exists()
     assert not list(Path("/etc").glob("owned*"))
 

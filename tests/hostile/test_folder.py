@@ -123,6 +123,22 @@ def test_names_of_any_bytes_work_and_are_shown_on_one_line(
     assert not list(tmp_path.rglob("OWNED"))
 
 
+def test_a_name_that_no_file_can_have_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    long, out = "x" * 5000, tmp_path / "m.h5"
+    for command in (
+        ("cutmix", "--in", long, "--out", out),
+        ("cutmix", "--in", "sample:", "--out", f"{long}.h5"),
+        ("cutmix", "--in", f"sample:?n={long}", "--out", out),
+        ("cutmix", "--in", "{0..999}{0..999}{0..999}", "--out", out),
+        ("mix", long, "--in", "sample:", "--out", out),
+        ("inspect", long),
+        ("preview", long, "--out", tmp_path / "p.png"),
+    ):
+        code, text, err = cli(*command)
+        assert (code, text, len(err.splitlines())) == (2, "", 1), command
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device", "dangling", "loop"])
 def test_what_is_no_file_is_never_opened_wherever_it_is_named(
     corpus: ModuleType, cli: Cli, tmp_path: Path, kind: str

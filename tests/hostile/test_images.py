@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from itertools import product
 from types import ModuleType
 
@@ -46,6 +48,21 @@ def test_bombs_are_refused_in_one_line_by_what_they_declare(corpus: ModuleType) 
             assert ("--max-pixels" in said) == (name in DECLARED), (name, said)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 100 << 10
+
+
+def test_a_decoder_that_complains_does_so_in_the_reason_alone(corpus: ModuleType) -> None:
+    data = bytearray(corpus.grey_tiff(14, 9, 134, 126))
+    at = data.index(b"\x15\x01\x03\0")  # samples per pixel
+    data[at + 8 : at + 10] = b"\xff\x7f"
+    code = (
+        "import sys; from augtool import images; from augtool.recipe import Reading\n"
+        "try: images.decode(sys.stdin.buffer.read(), Reading())\n"
+        "except images.BadImage as error: print(error)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], input=bytes(data), capture_output=True, check=True
+    )
+    assert (ended.stdout.count(b"\n"), ended.stderr) == (1, b"")
 
 
 def test_other_formats_are_never_opened_whatever_their_names_say(
