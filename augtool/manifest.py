@@ -55,6 +55,8 @@ def _files(folder: Path, below: str = "") -> Iterator[str]:
 
 def read(folder: Path) -> dict[str, Any]:
     """The manifest of a folder output. Raises OSError or ValueError when it has none."""
+    if not (folder / MANIFEST).is_file():  # opening a pipe would wait for ever
+        raise FileNotFoundError(folder / MANIFEST)
     found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     return found
 

@@ -42,7 +42,7 @@ class Output:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._stored = _stored(self.path)
+        self._stored = stored_at(self.path)
         self._attributes = dict(sorted(self._stored.facts.attributes.items()))
         self._targets = _targets(self._attributes)
         self._arrays: dict[str, Any] = {}
@@ -192,13 +192,14 @@ def open(path: str | os.PathLike[str]) -> Output:
 def is_output(path: str) -> bool:
     """Whether there is a file or a folder at ``path`` that augtool made."""
     try:
-        _stored(Path(path)).close()
+        stored_at(Path(path)).close()
     except (SourceError, UsageError):
         return False
     return True
 
 
-def _stored(path: Path) -> Stored:
+def stored_at(path: Path) -> Stored:
+    """The files of an output, open. Raises as `open`."""
     if not path.exists():
         raise UsageError(f"{path}: there is no such file; check the path")
     if not path.is_dir() and not path.is_file():  # opening a pipe would wait for ever
@@ -237,7 +238,7 @@ def _folder(path: Path) -> Stored:
     openings = [functools.partial(_reader(facts["format"]), shard) for shard in shards]
     if len(openings) != len(facts["borders"]) - 1:
         raise ValueError(f"its manifest names {len(openings)} shards")
-    return Shards(facts_of(facts), facts["borders"], openings)
+    return Shards(facts_of(facts), facts["borders"], openings, layout.SUFFIXES)
 
 
 def _targets(attributes: Mapping[str, Any]) -> tuple[str, ...]:

@@ -20,10 +20,11 @@ _EVERY = 60.0  # seconds between plain lines
 
 
 class Meter:
-    """A listener for `augtool.run`; says nothing when ``quiet``."""
+    """A listener for `augtool.run`; says nothing when ``quiet``. ``doing`` is the first word."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, doing: str = "making") -> None:
         self._quiet = quiet
+        self._doing = doing
         self._terminal = sys.stderr.isatty()
         self._bar: Any = None
         self._next_line = 0.0
@@ -72,7 +73,7 @@ class Meter:
         if progress.rows == 0:
             where = counted(progress.workers, "worker") if progress.workers else "this process"
             rows = "rows" if progress.total is None else counted(progress.total, "row")
-            click.echo(f"making {rows} in {where}", err=True)
+            click.echo(f"{self._doing} {rows} in {where}", err=True)
             return
         rate = progress.rows / progress.seconds
         if progress.total is None:

@@ -9,7 +9,7 @@ its name.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -147,6 +147,17 @@ class Facts:
     encode: str = ""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with the rows ``low`` … ``high``−1 of a file, in words; ``field`` is empty
+    where it is no field, and the rows None where it is the file."""
+
+    what: str
+    field: str = ""
+    low: int | None = None
+    high: int | None = None
+
+
 class Stored(Protocol):
     """An output, or one of its files, open for reading. It may be used by forked processes."""
 
@@ -156,8 +167,24 @@ class Stored(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def numbers(self) -> npt.NDArray[Any] | None:
+        """(M,) int64, the output rows that these are; None where the file does not say it."""
+        ...
+
     def field(self, name: str) -> Any:
         """A field as an array, or array-like, with all rows. Raises `KeyError` for other names."""
+        ...
+
+    def stored(self, name: str, rows: npt.NDArray[Any]) -> Sequence[Buffer]:
+        """The bytes that stand for the rows (m,) of a field, as `Writer.write` has returned them.
+        Raises what reading a damaged file raises."""
+        ...
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """What is not as the format writes it, save what `stored` returns, in the rows
+        low … high−1; with the first and the last row also in what lies before and after them.
+        Raises as `stored`."""
         ...
 
     def close(self) -> None:
