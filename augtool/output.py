@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -76,6 +77,11 @@ class Output:
     def layout(self) -> str:
         """The axes of ``images``, such as NHWC or NCHW."""
         return str(self.attributes["layout"])
+
+    @property
+    def encode(self) -> str:
+        """How images are stored where each is a file of its own, "jpg:95" or "png"; else empty."""
+        return self._stored.facts.encode
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -238,7 +244,10 @@ def _folder(path: Path) -> Stored:
     openings = [functools.partial(_reader(facts["format"]), shard) for shard in shards]
     if len(openings) != len(facts["borders"]) - 1:
         raise ValueError(f"its manifest names {len(openings)} shards")
-    return Shards(facts_of(facts), facts["borders"], openings, layout.SUFFIXES)
+    known = facts_of(facts)
+    if "encode" not in layout.OPTIONS:
+        known = dataclasses.replace(known, encode="")
+    return Shards(known, facts["borders"], openings, layout.SUFFIXES)
 
 
 def _targets(attributes: Mapping[str, Any]) -> tuple[str, ...]:

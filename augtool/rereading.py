@@ -200,6 +200,7 @@ def limits(apart: bool) -> Iterator[None]:
 def _looked(path: str) -> Look:
     files = _files(Path(path))
     stored = _opened(path)
+    _check(stored.facts)
     shards: tuple[Shard, ...] = (Shard("", 0, stored.rows),)
     if isinstance(stored, Shards):
         names = sorted(name for name in files or () if name.endswith(stored.suffixes))
@@ -211,6 +212,21 @@ def _looked(path: str) -> Look:
     return Look(
         stored.facts, stored.rows, None if numbers is None else _runs(numbers), shards, files
     )
+
+
+def _check(facts: Facts) -> None:
+    """Raise ValueError unless these are facts, as they can be written."""
+    for one in facts.fields:
+        dtype = np.dtype(one.dtype)
+        sizes = all(type(size) is int and size >= 0 for size in one.shape)
+        if dtype.hasobject or not isinstance(one.name, str) or not sizes or not dtype.itemsize:
+            raise ValueError(f"there is no field such as {one}")
+    texts = (*facts.attributes, *facts.records, *facts.records.values(), facts.encode)
+    values = facts.attributes.values()
+    if not facts.fields or not all(isinstance(one, str) for one in texts):
+        raise ValueError("what describes it is not in the form that augtool writes")
+    if not all(isinstance(one, str | int) for one in values):
+        raise ValueError("its attributes are no text and no numbers")
 
 
 def _files(path: Path) -> dict[str, tuple[int, str]] | None:

@@ -43,6 +43,7 @@ _TASK_ROWS = 2048
 _TASK_FILES = 256
 _SMALL_BYTES = 32 << 20
 _IN_FLIGHT = 4  # tasks per worker
+_NOT_OURS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
 _SHARD = re.compile(r"train-(\d{5,})-of-(\d{5,})\..+")
 
 
@@ -154,6 +155,10 @@ def verify(
         with open_engine(workers) as engine:
             state.engine = engine
             found = _verified(state, found, with_digest, listener, further, further_rows)
+    except _NOT_OURS as error:
+        state.problems.append(
+            Problem(f"what it says of itself cannot be understood ({rereading.words(error)})")
+        )
     except WorkerDied:
         state.problems.append(
             Problem("the process that read it died, so it is damaged; the rest was not looked at")

@@ -16,6 +16,7 @@ from augtool.params import did_you_mean
 from . import sampling, values
 
 if TYPE_CHECKING:
+    from augtool.comparing import Input
     from augtool.job import Job
     from augtool.recipe import Reading, Recipe
 
@@ -238,6 +239,28 @@ READING = together(
     ),
 )
 
+BESIDE = together(
+    click.option(
+        "--in-format",
+        metavar="NAME",
+        help="The format of --in: folder, tar, …  [default: by its content]",
+    ),
+    click.option(
+        "--labels",
+        metavar="FILE",
+        callback=_not_empty,
+        help="Labels of the images of --in: CSV, JSON lines, Parquet or npy.",
+    ),
+    click.option(
+        "--masks", metavar="DIR", callback=_not_empty, help="The folder of label images of --in."
+    ),
+    click.option(
+        "--other-source",
+        is_flag=True,
+        help="Take --in even when its names, sizes or labels are not those of the first time.",
+    ),
+)
+
 RECIPE = together(
     click.option(
         "--seed",
@@ -382,6 +405,19 @@ RUN = together(
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing."),
 )
+
+
+def origin_from(given: Mapping[str, Any]) -> Input:
+    """The source of an output, as the options in `BESIDE` and --in name it."""
+    from augtool.comparing import Input
+
+    return Input(
+        spec=given["input"],
+        masks=given["masks"],
+        labels=given["labels"],
+        kind=given["in_format"],
+        other_source=given["other_source"],
+    )
 
 
 def reading_from(given: Mapping[str, Any], reading: Reading | None = None) -> Reading:

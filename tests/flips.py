@@ -96,7 +96,7 @@ def content(path: Path) -> str:
         os.write(writing, _content(path).encode())
         os._exit(0)
     os.close(writing)
-    with open(reading, encoding="utf-8") as answer:
+    with os.fdopen(reading, encoding="utf-8") as answer:
         said = answer.read()
     os.waitpid(child, 0)
     return said or "the reader died"

@@ -139,7 +139,7 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class Facts:
     """What describes an output, as its files say: ``records`` has that of each field, ``encode``
-    is the order's."""
+    is the order's where images are files of their own, else empty."""
 
     fields: tuple[Field, ...]
     attributes: Mapping[str, Any]

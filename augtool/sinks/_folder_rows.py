@@ -73,7 +73,8 @@ class FolderRows:
         """See `Stored`: the names of images. The manifest has what else there is."""
         names = self.table.field(_FILE_NAME.name)[low:high].tolist()
         for row, name in enumerate(names, start=low):
-            if name.rpartition("/")[2].partition(".")[0] != f"{row:09}":
+            kind = self.facts.encode.partition(":")[0]
+            if name.rpartition("/")[2] != f"{row:09}.{kind}":
                 yield Fault("an image has the name of another row", "images", row, row + 1)
 
     def close(self) -> None:

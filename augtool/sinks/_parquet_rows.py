@@ -94,9 +94,10 @@ class ParquetRows:
             yield from schema_faults(self)
         for one in self.facts.fields:
             if self.rows and not isinstance(self._group(one.name, 0), np.ndarray):
+                kind = "png" if one.name == "masks" else self.facts.encode.partition(":")[0]
                 pictures = self._pictures(one.name, np.arange(low, high))
                 for row, picture in enumerate(pictures, start=low):
-                    if picture["path"].partition(".")[0] != f"{self.start + row:09}":
+                    if picture["path"] != f"{self.start + row:09}.{kind}":
                         yield Fault("a picture has the name of another row", one.name, row, row + 1)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ They are laid out at full size with their space reserved, and workers write thei
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def _file_of(folder: Path, one: Field) -> Path:
 def read(path: Path) -> NpyRows:
     """Open a finished folder."""
     facts = manifest.read(path)
-    return NpyRows(path, facts_of(facts), facts["borders"][-1])
+    return NpyRows(path, replace(facts_of(facts), encode=""), facts["borders"][-1])
 
 
 @dataclass

@@ -73,7 +73,8 @@ def read(path: Path) -> NpzRows:
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         described = json.loads(archive.read(MEMBER))
         starts = {one.filename: _start(file, one) for one in archive.infolist()}
-    return NpzRows(path, facts_of(described), described["rows"][1], starts)
+    facts = dataclasses.replace(facts_of(described), encode="")
+    return NpzRows(path, facts, described["rows"][1], starts)
 
 
 def _start(file: BinaryIO, one: zipfile.ZipInfo) -> int:
