@@ -61,6 +61,11 @@ class Job:
         output, ``mixed-validation.h5``, and nowhere when that is stdout.
     on_error
         What a broken image does: ``fail`` stops the run, ``skip`` goes on without it.
+    plan
+        An output, or a plan that was saved, whose rows are made again without a draw; ``recipe`` is
+        its own.
+    other_source
+        With ``plan``: the input need not be the one that it was made from.
     overwrite
         Replace an output that exists, once the new one is complete.
     task_blocks
@@ -88,6 +93,8 @@ class Job:
     compression: str | None = None
     holdout_output: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
+    plan: str | None = None
+    other_source: bool = False
     overwrite: bool = False
     task_blocks: int | None = None
 

@@ -123,7 +123,7 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
         kernels.load(_kernels_of(job.recipe))
     with open_engine(workers) as engine, ExitStack() as stack:
         skipped = unreadable(source, engine, books[0]) if job.on_error == "skip" else ()
-        plan = plan_of(job.recipe, source, skipped)
+        plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         products = [
             laid_out(*each, source, stack) for each in zip(jobs, plans, books, strict=False)
@@ -143,6 +143,15 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
         ),
         holdout=more[0] if more else None,
     )
+
+
+def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Books) -> Plan:
+    """The plan of a job: drawn, or as it was stored."""
+    if job.plan is None:
+        return plan_of(job.recipe, source, skipped)
+    from augtool.saved_plan import load, plan_again  # which needs this module to draw what is cut
+
+    return plan_again(load(job.plan, books.scratch), source, job.other_source)
 
 
 def _make_all(
@@ -194,7 +203,7 @@ def _summary(output: Product, made: Made, source: Source) -> Summary:
 
 def with_holdout(job: Job) -> list[Job]:
     """A job, and that of the validation output, if any: unmixed rows have labels as they are."""
-    if job.recipe.sampling.holdout is None:
+    if job.recipe.sampling.holdout is None or job.plan is not None:
         return [job]
     if job.holdout_output is None and job.output == sinks.STDOUT:
         raise UsageError(
@@ -226,7 +235,7 @@ def check_output(job: Job) -> None:
     if sinks.leaves_nothing(job.output, job.format):
         return
     output = Path(job.output)
-    for spec in expanded(job.inputs):
+    for spec in (*expanded(job.inputs), *filter(None, (job.plan,))):
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
     check_free(output, job.overwrite)
 

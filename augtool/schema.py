@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from augtool import labels, versions
 from augtool.block import Block
-from augtool.chain import is_chain
+from augtool.chain import Link, is_chain
 from augtool.errors import UsageError
 from augtool.masks import has_ids
 from augtool.plan import Plan
@@ -88,13 +88,13 @@ def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
         Field(_carried(key), values.dtype.newbyteorder("<").str, values.shape[1:])
         for key, values in plan.carried.items()
     )
-    return (*result, *carried, *_plan_fields(plan))
+    return (*result, *carried, *plan_fields(plan.links))
 
 
-def _plan_fields(plan: Plan) -> Iterator[Field]:
-    """A field for each column of the plan, in the order of the chain."""
-    chained = is_chain(plan.links)
-    for link in plan.links:
+def plan_fields(links: Sequence[Link]) -> Iterator[Field]:
+    """A field for each column of a plan, in the order of the chain."""
+    chained = is_chain(links)
+    for link in links:
         if link.choice:
             yield Field(f"{link.choice}_option", "|i1", ())
         for option in link.steps:

@@ -329,7 +329,7 @@ OUTPUT = click.option(
     help="What to make: mixed.h5, mixed.tar; or with --format a folder, or - for stdout.",
 )
 
-RUN = together(
+WRITING = together(
     click.option(
         "--workers",
         "-j",
@@ -372,6 +372,10 @@ RUN = together(
         show_default=True,
         help="The order of the axes of images in arrays.",
     ),
+)
+
+RUN = together(
+    WRITING,
     click.option(
         "--copy", type=values.Integer(), metavar="E", help="--out -: make copy E alone, from 0."
     ),
@@ -498,6 +502,12 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         holdout_output=given["holdout_out"] and str(given["holdout_out"]),
         overwrite=given["overwrite"],
     )
+
+
+def check_talk(output: str, *, as_json: bool) -> None:
+    """Raise `UsageError` when JSON would be printed into data."""
+    if output == "-" and as_json:
+        raise UsageError("--json prints on stdout, where --out - has the data: give one")
 
 
 def check_png(option: str, file: Path, *sources: str) -> None:
