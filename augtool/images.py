@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
     *((b"P%d" % number, "PPM") for number in range(1, 7)),
 )
+_ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-fA-F]+>")  # of an object: another in each process
 _EXIF_MARK = b"Exif\0\0"
 _EXIF_REACH = 65536
 _ORIENTATION = 0x0112
@@ -448,5 +450,5 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
 
 
 def _one_line(error: Exception) -> str:
-    words = " ".join(str(error).split())
+    words = _ADDRESS.sub("", " ".join(str(error).split()))
     return words or type(error).__name__

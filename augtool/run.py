@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, sinks, worker
+from augtool import error_report, kernels, labels, left_out, machine, sinks, worker
 from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
@@ -122,7 +123,7 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
     with open_engine(workers) as engine, ExitStack() as stack:
-        skipped = unreadable(source, engine, books[0]) if job.on_error == "skip" else ()
+        skipped = _skipped(job, source, engine, books[0])
         plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         products = [
@@ -143,6 +144,22 @@ def _run(jobs: list[Job], books: list[Books], tell: Listener) -> Summary:
         ),
         holdout=more[0] if more else None,
     )
+
+
+def _skipped(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+    """The rows to go on without. What is not used is reported, before there are too many errors."""
+    found = unreadable(source, engine, books) if job.on_error == "skip" else ()
+    specs = expanded(job.inputs)
+    if job.errors is not None:
+        rows = (left_out.skipped(specs, source, *dataclasses.astuple(one)) for one in found)
+        rest = left_out.left_out(specs, source, job.labels)
+        error_report.write(job.errors, itertools.chain(rows, rest), len(specs) > 1)
+    if found:
+        first = f"{found[0].name}: {found[0].reason}"
+        if len(found) == source.n:
+            raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
+        error_report.check_count(len(found), job.max_errors, first)
+    return found
 
 
 def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Books) -> Plan:
@@ -232,6 +249,8 @@ def with_holdout(job: Job) -> list[Job]:
 
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
+    if job.errors is not None:
+        error_report.check_place(job.errors, job.output, expanded(job.inputs))
     if sinks.leaves_nothing(job.output, job.format):
         return
     output = Path(job.output)
@@ -314,16 +333,20 @@ def workers_of(job: Job, source: Source) -> int:
 
 
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
-    """Every row that cannot be read, found by reading each once. Raises `SourceError` when none
-    can."""
+    """Every row that cannot be read, found by reading each once.
+
+    One that failed is read again while nothing else is: low memory can look like a bad image.
+    Raises `MemoryError` when there is not enough of it even then.
+    """
     path = books.keep(source)
     starts = range(0, source.n, _SCAN_ROWS)
     futures = [
         engine.submit(worker.unreadable, path, start, min(start + _SCAN_ROWS, source.n))
         for start in starts
     ]
-    skipped = tuple(Skipped(*one) for future in futures for one in future.result())
-    if len(skipped) == source.n:
-        first = f"{skipped[0].name}: {skipped[0].reason}"
-        raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
-    return skipped
+    suspects = [row for future in futures for row, _, _ in future.result()]
+    return tuple(
+        Skipped(*one)
+        for row in suspects
+        for one in engine.submit(worker.unreadable, path, row, row + 1, True).result()
+    )

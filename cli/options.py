@@ -407,6 +407,18 @@ RUN = together(
         show_default=True,
         help="At a broken image: stop, or go on without it (exit 3).",
     ),
+    click.option(
+        "--max-errors",
+        type=values.Integer(),
+        metavar="N",
+        help="--on-error skip: fail when more images than this are broken.",
+    ),
+    click.option(
+        "--errors",
+        metavar="FILE",
+        callback=_not_empty,
+        help="List every file of --in that is not used, with the reason, as JSON lines.",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing."),
 )
 
@@ -499,6 +511,8 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         task_index=given["task_index"],
         num_tasks=given["num_tasks"],
         on_error=given["on_error"],
+        errors=given["errors"],
+        max_errors=given["max_errors"],
         holdout_output=given["holdout_out"] and str(given["holdout_out"]),
         overwrite=given["overwrite"],
     )
