@@ -44,6 +44,8 @@ def _place(one: Unused) -> tuple[str, str, int]:
 def check_place(path: str, output: str, sources: Iterable[str]) -> None:
     """Raise `UsageError` when a report must not be written there."""
     place = Path(path).absolute()
+    if path == "-":
+        raise UsageError("errors -: the report is a file; name one, such as unused.jsonl")
     if not place.parent.is_dir():
         raise UsageError(f"errors {path}: its folder does not exist; create it first")
     if place.is_dir() or (os.path.lexists(place) and not place.is_file()):

@@ -22,7 +22,7 @@ from augtool import isolate, manifest, output, records
 from augtool.block import Ints
 from augtool.books import MANIFEST
 from augtool.records import Part
-from augtool.sinks._contract import Facts, Fault
+from augtool.sinks._contract import Facts, Fault, Runs
 from augtool.sinks._rows import Shards
 
 _STEP_BYTES = 8 << 20  # of a field that are in memory at a time
@@ -45,14 +45,14 @@ class Look:
     """What an output says of itself.
 
     runs
-        (first output row, how many) for each run of adjacent ones; None where it does not say it.
+        The output rows that it has; None where it does not say it.
     files
         (bytes, sha256) of each file that the manifest names; None without one.
     """
 
     facts: Facts
     rows: int
-    runs: tuple[tuple[int, int], ...] | None
+    runs: Runs | None
     shards: tuple[Shard, ...]
     files: Mapping[str, tuple[int, str]] | None = None
 
@@ -208,10 +208,7 @@ def _looked(path: str) -> Look:
             Shard(name, *ends)
             for name, ends in zip(names, itertools.pairwise(stored.borders), strict=True)
         )
-    numbers = stored.numbers
-    return Look(
-        stored.facts, stored.rows, None if numbers is None else _runs(numbers), shards, files
-    )
+    return Look(stored.facts, stored.rows, stored.runs, shards, files)
 
 
 def _check(facts: Facts) -> None:
@@ -239,15 +236,6 @@ def _files(path: Path) -> dict[str, tuple[int, str]] | None:
         if name.startswith("/") or ".." in Path(name).parts or name == MANIFEST.as_posix():
             raise ValueError(f"its manifest names the file {name!r}, which is not its own")
     return {name: (int(one["size"]), str(one["sha256"])) for name, one in said.items()}
-
-
-def _runs(numbers: Ints) -> tuple[tuple[int, int], ...]:
-    edges = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)]
-    return tuple(
-        (int(numbers[start]), stop - start)
-        for start, stop in itertools.pairwise(edges)
-        if stop > start
-    )
 
 
 def _crcs(path: str, stretch: Stretch) -> tuple[dict[str, tuple[int, int]], list[Fault]]:

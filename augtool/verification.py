@@ -349,6 +349,11 @@ def _check_rows(state: Verifying, look: Look, stages: Sequence[Stage]) -> None:
         return
     if _SHARD.fullmatch(state.path.name) or not stages:
         return
+    covered = sum(stage.rows for stage in stages)
+    if look.rows != covered:
+        state.problems.append(
+            Problem(f"has {look.rows:,} rows, and says that its runs have {covered:,}")
+        )
     wanted = sum({stage.number: stage.plan.total for stage in stages}.values())
     if look.rows != wanted:
         state.problems.append(

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from augtool.schema import Field
 
 Buffer = memoryview | bytes
+Runs = tuple[tuple[int, int], ...]
+"""Rows in order: for each run of adjacent ones the first, and how many."""
 
 
 class Digests(Protocol):
@@ -168,8 +170,8 @@ class Stored(Protocol):
     def rows(self) -> int: ...
 
     @property
-    def numbers(self) -> npt.NDArray[Any] | None:
-        """(M,) int64, the output rows that these are; None where the file does not say it."""
+    def runs(self) -> Runs | None:
+        """The output rows that these are; None where the file does not say it."""
         ...
 
     def field(self, name: str) -> Any:

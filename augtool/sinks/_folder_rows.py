@@ -14,7 +14,7 @@ from augtool import manifest
 from augtool.decode import decode
 from augtool.errors import SourceError
 from augtool.schema import Field
-from augtool.sinks._contract import Buffer, Facts, Fault
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
 from augtool.sinks._parquet_rows import ParquetRows, open_table
 from augtool.sinks._rows import Array, Ints, by_name, facts_of, row_array
 from augtool.sinks._tables import check_pyarrow
@@ -58,9 +58,9 @@ class FolderRows:
         return row_array(self.rows, one, read)
 
     @property
-    def numbers(self) -> Ints | None:
+    def runs(self) -> Runs | None:
         """All output rows, in order."""
-        return self.table.numbers
+        return self.table.runs
 
     def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
         """See `Stored`: of images their files."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from augtool.schema import RECORD, Field
-from augtool.sinks._contract import Buffer, Facts, Fault
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
 from augtool.sinks._places import bytes_of
 from augtool.sinks._rows import Ints, PerProcess, by_name, row_array, take
 
@@ -59,7 +59,7 @@ class Hdf5Rows:
         return row_array(self.rows, one, lambda rows: take(self.file()[name], rows))
 
     @property
-    def numbers(self) -> Ints | None:
+    def runs(self) -> Runs | None:
         """None: a shard does not say at which row it begins."""
         return None
 

@@ -14,7 +14,7 @@ import numpy as np
 from augtool.decode import decode
 from augtool.errors import SourceError
 from augtool.schema import Field
-from augtool.sinks._contract import Buffer, Facts, Fault
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
 from augtool.sinks._places import bytes_of
 from augtool.sinks._rows import Array, Ints, PerProcess, by_name, facts_of, row_array
 from augtool.sinks._tables import check_pyarrow
@@ -75,9 +75,9 @@ class ParquetRows:
         return row_array(self.rows, one, read)
 
     @property
-    def numbers(self) -> Ints | None:
+    def runs(self) -> Runs | None:
         """As many output rows as there are, from the first one on."""
-        return np.arange(self.start, self.start + self.rows)
+        return ((self.start, self.rows),)
 
     def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
         """See `Stored`: of pictures their files."""

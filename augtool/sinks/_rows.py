@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.schema import Field
-from augtool.sinks._contract import Buffer, Facts, Fault, Stored
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs, Stored
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -121,9 +121,9 @@ class Shards:
         return row_array(self.rows, one, read)
 
     @property
-    def numbers(self) -> Ints | None:
+    def runs(self) -> Runs | None:
         """All output rows, in order."""
-        return np.arange(self.rows)
+        return ((0, self.rows),)
 
     def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
         """See `Stored`."""

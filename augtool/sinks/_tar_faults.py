@@ -43,8 +43,7 @@ def _written(archive: TarRows, row: int) -> bytes:
     """The bytes in which a row's values are written."""
     from augtool.sinks.tar import TarWriter
 
-    assert archive.numbers is not None
-    facts, rows = archive.facts, archive.numbers[row : row + 1]
+    facts, rows = archive.facts, np.array([archive.number(row)])
     extension = _AsItIs(facts.encode.partition(":")[0])
     with TarWriter(cast("Encoding", extension)) as writer:
         writer.write("images", rows, cast(Any, [archive.image(row)]))

@@ -15,7 +15,7 @@ import numpy as np
 from augtool.decode import decode, npy_values
 from augtool.errors import SourceError
 from augtool.schema import Field
-from augtool.sinks._contract import Buffer, Facts, Fault
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
 from augtool.sinks._places import bytes_of
 from augtool.sinks._rows import Array, Ints, by_name, facts_of, row_array
 
@@ -73,12 +73,23 @@ class TarRows:
 
         return row_array(self.rows, one, read)
 
-    @cached_property
-    def numbers(self) -> Ints | None:
+    @property
+    def runs(self) -> Runs | None:
         """The output rows that the keys are."""
-        starts, _ = next(iter(self._members.values()), ([], []))
-        keys = (self.data[start - _BLOCK : start].partition(b".")[0] for start in starts)
-        return np.array([int(key) for key in keys], np.int64)
+        found: list[tuple[int, int]] = []
+        for row in range(self.rows):
+            number = self.number(row)
+            first, count = found[-1] if found else (-1, 0)
+            if first + count == number and count:
+                found[-1] = first, count + 1
+            else:
+                found.append((number, 1))
+        return tuple(found)
+
+    def number(self, row: int) -> int:
+        """The output row that the key of a row is."""
+        starts, _ = next(iter(self._members.values()))
+        return int(self.data[starts[row] - _BLOCK : starts[row]].partition(b".")[0])
 
     def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
         """See `Stored`: of images their files."""

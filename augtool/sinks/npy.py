@@ -16,7 +16,7 @@ import numpy as np
 from augtool import manifest
 from augtool.schema import Field
 from augtool.sinks import _writeback
-from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order
+from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order, Runs
 from augtool.sinks._npy import array_name, npy_header
 from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
 from augtool.sinks._rows import Ints, by_name, facts_of
@@ -75,9 +75,9 @@ class NpyRows:
         return np.load(_file_of(self.path, one), mmap_mode="r", allow_pickle=False)
 
     @property
-    def numbers(self) -> Ints | None:
+    def runs(self) -> Runs | None:
         """All output rows, in order."""
-        return np.arange(self.rows)
+        return ((0, self.rows),)
 
     def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
         """See `Stored`."""

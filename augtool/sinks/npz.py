@@ -22,7 +22,7 @@ import numpy as np
 
 from augtool import records
 from augtool.sinks import _writeback, _zip
-from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order
+from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order, Runs
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import array_name, npy_header
 from augtool.sinks._places import (
@@ -101,9 +101,9 @@ class NpzRows:
         return np.memmap(self.path, dtype, "r", start + len(npy_header(shape, dtype)), shape)
 
     @property
-    def numbers(self) -> Ints | None:
+    def runs(self) -> Runs | None:
         """All output rows, in order."""
-        return np.arange(self.rows)
+        return ((0, self.rows),)
 
     def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
         """See `Stored`."""
