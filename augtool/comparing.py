@@ -37,7 +37,7 @@ from augtool.schema import SEAL, Shape, seal_of
 from augtool.shards import PARTS
 from augtool.sinks._contract import Fault
 from augtool.sources._contract import Source
-from augtool.verification import Problem, Verifying
+from augtool.verifying import Problem, Verifying
 
 Array = npt.NDArray[Any]
 

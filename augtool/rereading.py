@@ -231,7 +231,12 @@ def _files(path: Path) -> dict[str, tuple[int, str]] | None:
     the folder."""
     if not path.is_dir():
         return None
-    said = manifest.read(path)["files"]
+    try:
+        said = manifest.read(path)["files"]
+    except OSError as error:
+        raise ValueError(
+            "is not a folder that augtool has made; it would have a manifest inside"
+        ) from error
     for name in said:
         if name.startswith("/") or ".." in Path(name).parts or name == MANIFEST.as_posix():
             raise ValueError(f"its manifest names the file {name!r}, which is not its own")

@@ -67,6 +67,9 @@ def command(path: str, with_digest: bool, as_json: bool, quiet: bool, **given: A
 
     from ..progress import Meter
 
+    if not path:
+        raise UsageError("OUT is empty; name an output")
+
     with Meter(quiet=quiet or as_json, doing="checking") as meter:
         found = verify(
             path,
@@ -85,8 +88,8 @@ def command(path: str, with_digest: bool, as_json: bool, quiet: bool, **given: A
 def _comparison(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `verify` is to look at besides, when there is a source."""
     if not given["input"]:
-        beside = ("sample", "masks", "labels", "in_format")
-        named = next((name for name in beside if given[name] is not None), None)
+        beside = ("sample", "masks", "labels", "in_format", "other_source")
+        named = next((name for name in beside if given[name] not in (None, False)), None)
         if named is not None:
             raise UsageError(f"--{named.replace('_', '-')} is about the source: give --in too")
         return {}
