@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import augtool
+from augtool import sinks
 from augtool.books import MANIFEST
 from augtool.comparing import Input, compare, rows_to_compare
 from augtool.errors import UsageError
@@ -69,6 +70,11 @@ def copied(made: Path, tmp_path: Path) -> Callable[[str], Path]:
         return copy
 
     return copy
+
+
+def test_every_format_that_leaves_something_is_checked_here() -> None:
+    formats = {sinks.format_of(name, given.get("format")) for name, given in FORMS.items()}
+    assert formats == set(sinks.names()) - {"null"}
 
 
 def against(made: Path, path: Path, sample: int | None = None, **given: Any) -> Findings:
