@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,6 +30,8 @@ _STEP_BYTES = 8 << 20  # of a field that are in memory at a time
 _MORE_BYTES = 4 << 30  # that a task may take: a damaged file can ask for any amount
 _SECONDS = 600  # of processor time that a task may take
 _READ_BYTES = 1 << 20
+_DESCRIBED = {"format", "borders", "fields", "attributes", "encode", "records", "files"}
+_ENCODING = re.compile(r"png|npy|(jpg|webp):\d+")
 
 
 @dataclass(frozen=True)
@@ -232,11 +235,14 @@ def _files(path: Path) -> dict[str, tuple[int, str]] | None:
     if not path.is_dir():
         return None
     try:
-        said = manifest.read(path)["files"]
+        described = manifest.read(path)
     except OSError as error:
         raise ValueError(
             "is not a folder that augtool has made; it would have a manifest inside"
         ) from error
+    if set(described) != _DESCRIBED or not _ENCODING.fullmatch(described["encode"]):
+        raise ValueError("its manifest is not in the form that augtool writes")
+    said = described["files"]
     for name in said:
         if name.startswith("/") or ".." in Path(name).parts or name == MANIFEST.as_posix():
             raise ValueError(f"its manifest names the file {name!r}, which is not its own")
