@@ -69,6 +69,9 @@ def skipped(specs: Sequence[str], source: Source, row: int, name: str, reason: s
     store = getattr(part, "store", None)
     own = part.name(inner)
     path = own if store is None else text_of(store.name(inner))
+    if len(specs) > 1 and part is source:  # archives, whose rows begin with their names
+        spec = next((one for one in specs if path.startswith(f"{Path(one).name}/")), spec)
+        path = path.removeprefix(f"{Path(spec).name}/")
     elsewhere = "" if name in (own, source.name(row)) else f"{name}: "  # its mask
     return Unused(spec, path, f"{elsewhere}{reason}", row)
 

@@ -145,6 +145,23 @@ def test_of_several_inputs_each_is_named(data: Path, tmp_path: Path) -> None:
     assert first == [(one["path"], one["reason"]) for one in found[len(found) // 2 :]]
 
 
+def test_of_several_archives_each_is_named(data: Path, tmp_path: Path) -> None:
+    good = (data / "a" / "000.png").read_bytes()
+    for name, damaged in (("one", 90), ("two", 91)):
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
+            for row in range(40):
+                picture = good[:damaged] if row == 7 else good
+                for part, content in ((f"{row:03}.png", picture), (f"{row:03}.cls", b"%d" % row)):
+                    member = tarfile.TarInfo(part)
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    job = job_of(tmp_path / "one.tar", tmp_path, more_inputs=(str(tmp_path / "two.tar"),))
+    augtool.run(job)
+    found = [(one["input"], one["path"], one["row"]) for one in report(tmp_path / "e.jsonl")]
+    first, second = str(tmp_path / "one.tar"), str(tmp_path / "two.tar")
+    assert found == [(first, "007.png", 7), (second, "007.png", 47)]
+
+
 def test_low_memory_is_not_mistaken_for_a_bad_image(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
