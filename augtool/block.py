@@ -49,6 +49,8 @@ class Block:
     unmet
         (t,) bool, the rows with a partner that the recipe's pairing does not want, or without one;
         None when there is no such row.
+    measured
+        Whether the columns that come from pixels are in ``draws`` already.
     """
 
     links: tuple[Link, ...]
@@ -63,6 +65,7 @@ class Block:
     weights: Floats | None = None
     area: Floats | None = None
     unmet: Bools | None = None
+    measured: bool = False
 
     def __len__(self) -> int:
         return self.stop - self.start

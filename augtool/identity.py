@@ -33,6 +33,7 @@ def identity_of(
         "fields": [[one.name, one.dtype, list(one.shape)] for one in order.fields],
         **attributes,
         "task_blocks": job.task_blocks,
+        "from_a_plan": job.plan is not None,
         "file_times": stamp_of(job, source),
         "skipped": [list(one) for one in skipped],
     }
@@ -51,7 +52,7 @@ def skipped_before(
 
 def stamp_of(job: Job, source: Source) -> str:
     """sha256 (hex) of sizes and times of all files that are read."""
-    paths = [*expanded(job.inputs), *filter(None, (job.labels, job.masks))]
+    paths = [*expanded(job.inputs), *filter(None, (job.labels, job.masks, job.plan))]
     said = [source.stamp, *(_stamp(Path(one)) for one in paths)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import io
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ _SHORTEST_SCAN = 10  # bytes
 _MOST_SCANS = 20  # of a progressive JPEG of the largest size; smaller ones may have more
 _PROGRESSIVE = (0xC2, 0xCA)
 _BAND_PIXELS = 1 << 20  # what is converted at a time
+_ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-fA-F]+>")  # of an object: another in each process
 _EXIF_MARK = b"Exif\0\0"
 _EXIF_REACH = 65536
 _ORIENTATION = 0x0112
@@ -537,7 +539,7 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
 def _one_line(error: Exception) -> str:
     if type(error).__name__ == "DecompressionBombError":  # where a plug-in of Pillow has its own
         return "it declares more pixels than Pillow opens in this format"
-    words = " ".join(str(error).split()) or type(error).__name__
+    words = _ADDRESS.sub("", " ".join(str(error).split())) or type(error).__name__
     words = "".join(char if char.isprintable() else repr(char)[1:-1] for char in words)
     said = isinstance(error, OSError | SyntaxError | ValueError)  # about the file, by its decoder
     return words if said else f"damaged ({words})"

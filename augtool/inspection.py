@@ -15,6 +15,7 @@ from augtool import labels
 from augtool.masks import with_folder
 from augtool.output import Output
 from augtool.recipe import Reading
+from augtool.schema import SEAL
 from augtool.sources import open_source
 from augtool.sources._contract import UNKNOWN, Source, Target
 
@@ -82,7 +83,7 @@ def inspect(output: Output) -> Inspection:
         attributes={
             name: value
             for name, value in output.attributes.items()
-            if name != "recipe" and not name.startswith("class_names")
+            if name not in ("recipe", SEAL) and not name.startswith("class_names")
         },
         recipe=json.loads(output.attributes.get("recipe", "{}")),
         label_mass={

@@ -72,6 +72,15 @@ class Job:
     resume
         Go on with what an earlier run of this job has left, if it has left anything; the output
         has the same bytes.
+    errors
+        A file to be written: a line of JSON for each file of the input that no row is made of.
+    max_errors
+        With ``on_error`` skip: fail when more images than this cannot be read.
+    plan
+        An output, or a plan that was saved, whose rows are made again without a draw; ``recipe`` is
+        its own.
+    other_source
+        With ``plan``: the input need not be the one that it was made from.
     overwrite
         Replace an output that exists, once the new one is complete.
     task_blocks
@@ -103,6 +112,10 @@ class Job:
     holdout_output: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
     resume: bool = False
+    errors: str | None = None
+    max_errors: int | None = None
+    plan: str | None = None
+    other_source: bool = False
     overwrite: bool = False
     task_blocks: int | None = None
 
@@ -127,6 +140,10 @@ class Job:
                 f"task_index {self.task_index}: must be in 0…{self.num_tasks - 1}, "
                 "one less than num_tasks"
             )
+        if self.max_errors is not None and self.max_errors < 0:
+            raise UsageError(f"max-errors {self.max_errors}: must be at least 0")
+        if self.max_errors is not None and self.on_error != "skip":
+            raise UsageError("max-errors: the first error ends the run; add on-error skip")
         self._check_stream()
         if self.holdout_output is not None and self.recipe.sampling.holdout is None:
             raise UsageError("holdout-out: nothing is held out; add holdout, such as 0.2")

@@ -23,7 +23,7 @@ from augtool.job import INLINE
 from augtool.plan import Plan, pieces
 from augtool.records import Part, Records
 from augtool.run import Listener, Progress
-from augtool.schema import Field
+from augtool.schema import SEAL, Field, sealed
 from augtool.shards import FACTS, PARTS, Shard, Stretch, Whole, wholes
 from augtool.sinks import hdf5
 from augtool.sinks._contract import Order, Sink, Writer
@@ -68,9 +68,9 @@ def merge(
     rows = sum(shard.rows for whole in parts for shard in whole.shards)
     with open_books(target) as books:
         books.settle(None, resume=False, overwrite=overwrite)
-        order = Order(
-            books.unfinished, parts[0].first.fields, (0, rows), _attributes(parts), compression
-        )
+        fields = parts[0].first.fields
+        attributes = sealed(fields, _attributes(parts))
+        order = Order(books.unfinished, fields, (0, rows), attributes, compression)
         with closing(hdf5.lay_out(order)) as sink:
             known = _copied(parts, order, sink, listener or (lambda _progress: None))
             sink.finish(known)
@@ -104,7 +104,7 @@ def _words(shard: Shard) -> dict[str, str]:
     plain = {
         f"attribute {name}": str(value)
         for name, value in shard.attributes.items()
-        if name not in (*FACTS, PARTS)
+        if name not in (*FACTS, PARTS, SEAL)
     }
     return {**fields, **plain}
 

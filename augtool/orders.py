@@ -42,7 +42,7 @@ def order_of(job: Job, plan: Plan, source: Source, path: Path) -> Order:
         path=Path(sinks.STDOUT) if to_stdout else path,
         fields=fields,
         borders=(0, _ENDLESS) if is_part else _borders(job, plan.total, fields),
-        attributes=schema.attributes(plan, source, shape),
+        attributes=schema.sealed(fields, schema.attributes(plan, source, shape)),
         compression=job.compression,
         encode=encoding_of(job.encode, source),
         index=job.index or "",

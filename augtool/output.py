@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -52,7 +53,7 @@ class Output:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._stored = _stored(self.path)
+        self._stored = stored_at(self.path)
         try:
             self._attributes = dict(sorted(self._stored.facts.attributes.items()))
             self._targets = _targets(self._attributes)
@@ -89,6 +90,11 @@ class Output:
     def layout(self) -> str:
         """The axes of ``images``, such as NHWC or NCHW."""
         return str(self.attributes["layout"])
+
+    @property
+    def encode(self) -> str:
+        """How images are stored where each is a file of its own, "jpg:95" or "png"; else empty."""
+        return self._stored.facts.encode
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -234,10 +240,11 @@ def _try(path: str) -> None:
 
 def _open_and_close(path: str) -> None:
     with limited(_MEMORY, _CPU_SECONDS):
-        _stored(Path(path)).close()
+        stored_at(Path(path)).close()
 
 
-def _stored(path: Path) -> Stored:
+def stored_at(path: Path) -> Stored:
+    """The files of an output, open. Raises as `open`."""
     if not path.exists():
         raise UsageError(f"{path}: there is no such file; check the path")
     if not path.is_dir() and not path.is_file():  # opening a pipe would wait for ever
@@ -276,7 +283,10 @@ def _folder(path: Path) -> Stored:
     openings = [functools.partial(_reader(facts["format"]), shard) for shard in shards]
     if len(openings) != len(facts["borders"]) - 1:
         raise ValueError(f"its manifest names {len(openings)} shards")
-    return Shards(facts_of(facts), facts["borders"], openings)
+    known = facts_of(facts)
+    if "encode" not in layout.OPTIONS:
+        known = dataclasses.replace(known, encode="")
+    return Shards(known, facts["borders"], openings, layout.SUFFIXES)
 
 
 def _targets(attributes: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from augtool.apply import (
     before_last,
     feed_of,
     look,
+    look_again,
     made_of,
     make,
     sources_of,
@@ -62,7 +63,7 @@ def weighed(block: Block, shape: tuple[int, ...], objects: Members | None = None
 
 def looked(block: Block, members: Members, objects: Members | None = None) -> Ready:
     """`apply.look`, with the weights of all rows."""
-    ready = look(block, members)
+    ready = look_again(block, members) if block.measured else look(block, members)
     block = weighed(ready.block, members.pixels.shape[1:], objects)
     return dataclasses.replace(ready, block=block)
 

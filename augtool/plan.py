@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -70,6 +70,8 @@ class Plan:
         What is odd about the rows that take part.
     carried
         (source rows, …) by key: what is copied from each row's base.
+    stored
+        Gives the rows of a block from what was stored of a plan; then nothing is drawn.
     """
 
     recipe: Recipe
@@ -82,6 +84,7 @@ class Plan:
     split: Literal["train", "validation"] = "train"
     warnings: tuple[str, ...] = ()
     carried: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    stored: Callable[[Ints], Block] | None = None
     _packings: dict[int, Packing] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -130,7 +133,7 @@ class Plan:
             blocks = range(self.blocks)
             return next(one for one in blocks if row in self.members(number, one))
         if self.recipe.order == "source":
-            shuffle = rng.Shuffle.keyed(self.n, self.recipe.seed, self.group(number))
+            shuffle = rng.Shuffle.keyed(self.n, self.recipe.seed, self._shuffle(number))
             row = int(shuffle.positions(np.array([row]))[0])
         return min(row // self.block_rows, self.blocks - 1)
 
@@ -145,14 +148,18 @@ class Plan:
 
     def group(self, number: int) -> int:
         """The group of copies that a pass belongs to: within it, blocks have the same members.
-        Where rows are drawn anew for each copy, each is a group."""
+        Where rows are drawn anew for each copy, or stored, each is a group."""
+        return number if self.stored is not None else self._shuffle(number)
+
+    def _shuffle(self, number: int) -> int:
+        """The number of the shuffle that says which rows form the blocks of a pass."""
         copy = max(self._copy(number), 0)
         drawn = self.places is not None and self.places.drawn
         return copy if drawn else copy // COPIES_PER_SHUFFLE
 
     def members(self, number: int, block: int) -> Ints:
         """(m,) int64: the places of 0 … n−1 that form a block of a pass, ascending."""
-        places, group = np.arange(*self.bounds(block), dtype=np.int64), self.group(number)
+        places, group = np.arange(*self.bounds(block), dtype=np.int64), self._shuffle(number)
         if self.split == "validation":
             return places
         if self.places is not None and self.recipe.sampling.alike:
@@ -189,6 +196,8 @@ class Plan:
 
     def draw(self, number: int, block: int) -> Block:
         """Block ``block`` of pass ``number``, whole, whatever ``num`` cuts off."""
+        if self.stored is not None:
+            return self.stored(self._stored_rows(number, block))
         places, copy = self.members(number, block), self._copy(number)
         low, rows = self.bounds(block)[0], len(places)
         in_order = self.recipe.order == "source" or self.split == "validation"
@@ -216,6 +225,14 @@ class Plan:
             unmet=drawn.unmet if drawn.unmet.any() else None,
         )
         return weighed(made, self.shape)
+
+    def _stored_rows(self, number: int, block: int) -> Ints:
+        """(m,) the output rows that a block makes, without those that ``num`` cuts off."""
+        low, high = self.bounds(block)
+        in_order = self.recipe.order == "source"
+        places = self.members(number, block) if in_order else np.arange(low, high)
+        rows = number * self.n + places
+        return rows[rows < self.total]
 
     def _copy(self, number: int) -> int:
         """The copy a pass is. The unmixed pass comes first and has a number of its own, so that

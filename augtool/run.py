@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
 import time
@@ -15,7 +16,7 @@ from typing import cast
 
 import numpy as np
 
-from augtool import kernels, labels, machine, rescue, sinks, worker
+from augtool import error_report, kernels, labels, left_out, machine, rescue, sinks, worker
 from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
@@ -147,7 +148,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
         ExitStack() as stack,
     ):
         skipped = _skipped(job, source, engine, books[0])
-        plan = plan_of(job.recipe, source, skipped)
+        plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         broken = [(one.row, one.name, one.reason) for one in skipped]
         products = [
@@ -179,6 +180,31 @@ def _change_named(source: Source) -> Iterator[None]:
     except WorkerDied:
         _ = source.pixels, source.masks and source.masks.pixels
         raise
+
+
+def _skipped(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+    """The rows to go on without. What is not used is reported, before there are too many errors."""
+    found = _broken(job, source, engine, books)
+    specs = expanded(job.inputs)
+    if job.errors is not None:
+        rows = (left_out.skipped(specs, source, *dataclasses.astuple(one)) for one in found)
+        rest = left_out.left_out(specs, source, job.labels)
+        error_report.write(job.errors, itertools.chain(rows, rest), len(specs) > 1)
+    if found:
+        first = f"{found[0].name}: {found[0].reason}"
+        if len(found) == source.n:
+            raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
+        error_report.check_count(len(found), job.max_errors, first)
+    return found
+
+
+def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Books) -> Plan:
+    """The plan of a job: drawn, or as it was stored."""
+    if job.plan is None:
+        return plan_of(job.recipe, source, skipped)
+    from augtool.saved_plan import load, plan_again  # which needs this module to draw what is cut
+
+    return plan_again(load(job.plan, books.scratch), source, job.other_source)
 
 
 def _make_all(
@@ -232,7 +258,7 @@ def _summary(output: Product, made: Made, source: Source) -> Summary:
 
 def with_holdout(job: Job) -> list[Job]:
     """A job, and that of the validation output, if any: unmixed rows have labels as they are."""
-    if job.recipe.sampling.holdout is None:
+    if job.recipe.sampling.holdout is None or job.plan is not None:
         return [job]
     if job.holdout_output is None and job.output == sinks.STDOUT:
         raise UsageError(
@@ -262,12 +288,14 @@ def with_holdout(job: Job) -> list[Job]:
 
 def check_output(job: Job) -> None:
     """Raise `UsageError` or `OutputExists` when the output must not be written."""
+    if job.errors is not None:
+        error_report.check_place(job.errors, job.output, expanded(job.inputs))
     if sinks.leaves_nothing(job.output, job.format):
         if job.resume:
             raise UsageError("resume: this run leaves nothing that a later one could go on with")
         return
     output = Path(job.output)
-    for spec in expanded(job.inputs):
+    for spec in (*expanded(job.inputs), *filter(None, (job.plan,))):
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
     if not (job.resume and books_of(output).exists()):  # then the books know what it is
         check_free(output, job.overwrite)
@@ -348,8 +376,9 @@ def workers_of(job: Job, source: Source) -> int:
     return machine.workers_for(block_bytes=(high - low) * row_bytes)
 
 
-def _skipped(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
-    """The rows that are left out because they cannot be read, if any may be."""
+def _broken(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+    """The rows that cannot be read, if any may be: found now, or by the run that this one goes on
+    with."""
     if job.on_error != "skip":
         return ()
     if job.resume and books.past is not None:
@@ -360,8 +389,11 @@ def _skipped(job: Job, source: Source, engine: Executor, books: Books) -> tuple[
 
 
 def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
-    """Every row that cannot be read, found by reading each once. Raises `SourceError` when none
-    can."""
+    """Every row that cannot be read, found by reading each once.
+
+    One that failed is read again while nothing else is: low memory can look like a bad image.
+    Raises `MemoryError` when there is not enough of it even then.
+    """
     path = books.keep(source)
     ranges = [
         (start, min(start + _SCAN_ROWS, source.n)) for start in range(0, source.n, _SCAN_ROWS)
@@ -372,8 +404,11 @@ def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped,
         len(ranges),
         lambda rows: rescue.scanned(path, *rows, source),
     )
-    skipped = tuple(Skipped(*one) for several in found for one in several)
-    if len(skipped) == source.n:
-        first = f"{skipped[0].name}: {skipped[0].reason}"
-        raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
-    return skipped
+    suspects = [(row, row + 1) for several in found for row, _, _ in several]
+    sure = rescue.in_order(
+        lambda rows: engine.submit(worker.unreadable, path, *rows, True),
+        suspects,
+        1,
+        lambda rows: rescue.scanned(path, *rows, source),
+    )
+    return tuple(Skipped(*one) for several in sure for one in several)

@@ -5,9 +5,10 @@ Every sink writes the same fields under the same names; docs/schema.md is this f
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from augtool import labels, versions
 from augtool.block import Block
-from augtool.chain import is_chain
+from augtool.chain import Link, is_chain
 from augtool.errors import UsageError
 from augtool.masks import has_ids
 from augtool.plan import Plan
@@ -24,6 +25,7 @@ from augtool.sources._contract import UNKNOWN, Source, Target
 
 SCHEMA_VERSION = 1
 RECORD = "crc32_sha256"  # the attribute of a field that holds its record
+SEAL = "attributes_sha256"  # the attribute that records all others, and what the fields are
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -86,13 +88,13 @@ def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
         Field(_carried(key), values.dtype.newbyteorder("<").str, values.shape[1:])
         for key, values in plan.carried.items()
     )
-    return (*result, *carried, *_plan_fields(plan))
+    return (*result, *carried, *plan_fields(plan.links))
 
 
-def _plan_fields(plan: Plan) -> Iterator[Field]:
-    """A field for each column of the plan, in the order of the chain."""
-    chained = is_chain(plan.links)
-    for link in plan.links:
+def plan_fields(links: Sequence[Link]) -> Iterator[Field]:
+    """A field for each column of a plan, in the order of the chain."""
+    chained = is_chain(links)
+    for link in links:
         if link.choice:
             yield Field(f"{link.choice}_option", "|i1", ())
         for option in link.steps:
@@ -158,6 +160,19 @@ def attributes(plan: Plan, source: Source, shape: Shape) -> dict[str, str | int]
         "pass_rows": plan.n,
         **({} if plan.recipe.sampling.holdout is None else {"split": plan.split}),
     }
+
+
+def sealed(fields: Sequence[Field], attributes: Mapping[str, str | int]) -> dict[str, str | int]:
+    """The attributes of an output with the record of them and of its fields."""
+    return {**attributes, SEAL: seal_of(fields, attributes)}
+
+
+def seal_of(fields: Sequence[Field], attributes: Mapping[str, Any]) -> str:
+    """sha256 (hex) of what describes an output: its fields, and all attributes but the seal."""
+    named = {one.name: [one.dtype, list(one.shape)] for one in fields}
+    others = {name: value for name, value in attributes.items() if name != SEAL}
+    said = json.dumps([named, others], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _carried(key: str) -> str:

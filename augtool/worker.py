@@ -91,13 +91,18 @@ def render(context_path: Path, task: Task) -> Report:
     return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet)
 
 
-def unreadable(context_path: Path, start: int, stop: int) -> list[tuple[int, str, str]]:
+def unreadable(
+    context_path: Path, start: int, stop: int, alone: bool = False
+) -> list[tuple[int, str, str]]:
     """Read source rows start … stop−1 and their masks once; (row, name, reason) of those that
-    cannot be read."""
-    return unreadable_of(_source(context_path), start, stop)
+    cannot be read, for want of memory too unless it is tried ``alone``: then `MemoryError` says
+    that it is no fault of the image."""
+    return unreadable_of(_source(context_path), start, stop, alone)
 
 
-def unreadable_of(source: Source, start: int, stop: int) -> list[tuple[int, str, str]]:
+def unreadable_of(
+    source: Source, start: int, stop: int, alone: bool = False
+) -> list[tuple[int, str, str]]:
     """As `unreadable`, of an open source."""
     assert source.shape is not None
     out = np.empty((1, *source.shape), source.dtype)
@@ -111,6 +116,11 @@ def unreadable_of(source: Source, start: int, stop: int) -> list[tuple[int, str,
                 masks.read(np.array([row]), maps)
         except BrokenInput as error:
             broken.append((error.row, error.name, error.reason))
+        except MemoryError as error:
+            if alone:
+                what = f"{source.name(row)}: there is not enough memory to read it"
+                raise MemoryError(what) from error
+            broken.append((row, source.name(row), "there is not enough memory"))
     return broken
 
 

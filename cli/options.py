@@ -18,6 +18,7 @@ from augtool.params import did_you_mean
 from . import sampling, values
 
 if TYPE_CHECKING:
+    from augtool.comparing import Input
     from augtool.job import Job
     from augtool.recipe import Reading, Recipe
 
@@ -256,6 +257,28 @@ READING = together(
     ),
 )
 
+BESIDE = together(
+    click.option(
+        "--in-format",
+        metavar="NAME",
+        help="The format of --in: folder, tar, …  [default: by its content]",
+    ),
+    click.option(
+        "--labels",
+        metavar="FILE",
+        callback=_not_empty,
+        help="Labels of the images of --in: CSV, JSON lines, Parquet or npy.",
+    ),
+    click.option(
+        "--masks", metavar="DIR", callback=_not_empty, help="The folder of label images of --in."
+    ),
+    click.option(
+        "--other-source",
+        is_flag=True,
+        help="Take --in even when its names, sizes or labels are not those of the first time.",
+    ),
+)
+
 RECIPE = together(
     click.option(
         "--seed",
@@ -324,7 +347,7 @@ OUTPUT = click.option(
     help="What to make: mixed.h5, mixed.tar; or with --format a folder, or - for stdout.",
 )
 
-RUN = together(
+WRITING = together(
     click.option(
         "--workers",
         "-j",
@@ -372,6 +395,10 @@ RUN = together(
         show_default=True,
         help="The order of the axes of images in arrays.",
     ),
+)
+
+RUN = together(
+    WRITING,
     click.option(
         "--copy", type=values.Integer(), metavar="E", help="--out -: make copy E alone, from 0."
     ),
@@ -420,8 +447,33 @@ RUN = together(
         show_default=True,
         help="At a broken image: stop, or go on without it (exit 3).",
     ),
+    click.option(
+        "--max-errors",
+        type=values.Integer(),
+        metavar="N",
+        help="--on-error skip: fail when more images than this are broken.",
+    ),
+    click.option(
+        "--errors",
+        metavar="FILE",
+        callback=_not_empty,
+        help="List every file of --in that is not used, with the reason, as JSON lines.",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing."),
 )
+
+
+def origin_from(given: Mapping[str, Any]) -> Input:
+    """The source of an output, as the options in `BESIDE` and --in name it."""
+    from augtool.comparing import Input
+
+    return Input(
+        spec=given["input"],
+        masks=given["masks"],
+        labels=given["labels"],
+        kind=given["in_format"],
+        other_source=given["other_source"],
+    )
 
 
 def reading_from(given: Mapping[str, Any], reading: Reading | None = None) -> Reading:
@@ -502,10 +554,18 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         task_index=given["task_index"],
         num_tasks=given["num_tasks"],
         on_error=given["on_error"],
+        errors=given["errors"],
+        max_errors=given["max_errors"],
         holdout_output=given["holdout_out"] and str(given["holdout_out"]),
         resume=given["resume"],
         overwrite=given["overwrite"],
     )
+
+
+def check_talk(output: str, *, as_json: bool) -> None:
+    """Raise `UsageError` when JSON would be printed into data."""
+    if output == "-" and as_json:
+        raise UsageError("--json prints on stdout, where --out - has the data: give one")
 
 
 def check_png(option: str, file: Path, *sources: str) -> None:

@@ -31,10 +31,11 @@ class _Lines(logging.Handler):
 
 class Meter:
     """A listener for `augtool.run`, and for what the library logs meanwhile; says nothing when
-    ``quiet``."""
+    ``quiet``. ``doing`` is the first word."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, doing: str = "making") -> None:
         self._quiet = quiet
+        self._doing = doing
         self._terminal = sys.stderr.isatty()
         self._bar: Any = None
         self._next_line = 0.0
@@ -91,7 +92,7 @@ class Meter:
             where = counted(progress.workers, "worker") if progress.workers else "this process"
             rows = "rows" if progress.total is None else counted(progress.total, "row")
             kept = f", of which {progress.kept:,} are there" if progress.kept else ""
-            click.echo(f"making {rows} in {where}{kept}", err=True)
+            click.echo(f"{self._doing} {rows} in {where}{kept}", err=True)
             return
         rate = made / progress.seconds
         if progress.total is None:

@@ -43,7 +43,7 @@ copies = 4
 | exit code | meaning |
 |---|---|
 | 0 | complete |
-| 1 | failed |
+| 1 | failed; `verify`: something is not as it was; `check`: an image cannot be used |
 | 2 | the request cannot be met: a wrong option, an output that exists |
 | 3 | finished, but some inputs were skipped (`--on-error skip`) |
 | 129, 130, 143 | stopped by SIGHUP, by Ctrl-C, by SIGTERM |

@@ -19,6 +19,7 @@ Columns = Mapping[str, npt.NDArray[Any]]
 Streams = Callable[[str], np.random.Generator]
 Pixels = npt.NDArray[Any]
 Statistics = Callable[[], "ChannelStatistics"]
+Within = Literal["", "box", "point", "offset"]
 Owners = Literal["kept", "moved", "pasted", "blended"]
 
 
@@ -26,7 +27,13 @@ Owners = Literal["kept", "moved", "pasted", "blended"]
 class Column:
     """One plan column: (m, *shape) of ``dtype``. ``idle`` is the value that leaves a row as it
     is; the plan puts it into rows that ``prob`` spares. ``measured`` columns are not drawn but
-    come from the pixels."""
+    come from the pixels.
+
+    A stored plan is looked at before it is applied, by what its values can be: ``low`` … ``high``,
+    both included, and ``within`` the image: a ``box`` (y0, x0, y1, x1, half-open), a ``point``
+    (y, x, at its edges too) or an ``offset`` (down and across, at most by a side). The idle value
+    is always allowed.
+    """
 
     name: str
     dtype: str
@@ -34,6 +41,9 @@ class Column:
     idle: Any = 0
     help: str = ""
     measured: bool = False
+    low: float | None = None
+    high: float | None = None
+    within: Within = ""
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,10 @@ def check_shape(params: Params, shape: tuple[int, ...]) -> None:
     _border.check_shape("crop", params, shape)
 
 
-def columns(_params: Params) -> tuple[Column, ...]:
+def columns(params: Params) -> tuple[Column, ...]:
     """The window's corner."""
-    return (
-        Column("corner", "int32", (2,), 0, "y, x in the image of the window's first pixel; −p … p"),
-    )
+    what, most = "y, x in the image of the window's first pixel; −p … p", params.padding
+    return (Column("corner", "int32", (2,), 0, what, low=-most, high=most),)
 
 
 def draw(

@@ -83,9 +83,11 @@ def slots(params: Params) -> int:
 def columns(params: Params) -> tuple[Column, ...]:
     """The box and λ, of each partner where there are several."""
     each = () if params.num_mix == 1 else (params.num_mix,)
+    box = "the pasted box: y0, x0, y1, x1, half-open, clipped"
+    lam = "λ as drawn: the share of the base before clipping"
     return (
-        Column("box", "int32", (*each, 4), 0, "the pasted box: y0, x0, y1, x1, half-open, clipped"),
-        Column("lam", "float32", each, 1, "λ as drawn: the share of the base before clipping"),
+        Column("box", "int32", (*each, 4), 0, box, within="box"),
+        Column("lam", "float32", each, 1, lam, low=0, high=1),
     )
 
 

@@ -57,7 +57,10 @@ def check_shape(params: Params, shape: tuple[int, ...]) -> None:
 def columns(params: Params) -> tuple[Column, ...]:
     """The holes, and the key of a random fill."""
     what = "the holes: y0, x0, y1, x1 each, half-open, clipped"
-    return (Column("box", "int32", (params.holes, 4), 0, what), *_fill.columns(params))
+    return (
+        Column("box", "int32", (params.holes, 4), 0, what, within="box"),
+        *_fill.columns(params),
+    )
 
 
 def draw(

@@ -71,7 +71,10 @@ def check_shape(params: Params, shape: tuple[int, ...]) -> None:
 def columns(params: Params) -> tuple[Column, ...]:
     """The erased boxes, and the key of a random fill."""
     what = "the erased boxes: y0, x0, y1, x1 each, half-open; empty when no try fitted"
-    return (Column("box", "int32", (params.count, 4), 0, what), *_fill.columns(params))
+    return (
+        Column("box", "int32", (params.count, 4), 0, what, within="box"),
+        *_fill.columns(params),
+    )
 
 
 def draw(

@@ -38,7 +38,8 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """Whether the row is flipped."""
-    return (Column("flipped", "uint8", (), 0, "1 in rows that are mirrored left to right, else 0"),)
+    what = "1 in rows that are mirrored left to right, else 0"
+    return (Column("flipped", "uint8", (), 0, what, high=1),)
 
 
 def draw(

@@ -57,10 +57,9 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """λ and what the mask is made from."""
+    lam = "λ as drawn: the base has the nearest whole count of pixels"
     return (
-        Column(
-            "lam", "float32", (), 1, "λ as drawn: the base has the nearest whole count of pixels"
-        ),
+        Column("lam", "float32", (), 1, lam, low=0, high=1),
         Column("key", "uint64", (), 0, "with decay_power and the image's size it makes the mask"),
     )
 

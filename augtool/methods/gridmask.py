@@ -101,10 +101,12 @@ def check_shape(params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(params: Params) -> tuple[Column, ...]:
     """The grid, and the key of a random fill."""
+    period = "pixels after which the grid repeats; 0 for no grid"
+    angle = "degrees by which the grid is turned, counter-clockwise"
     return (
-        Column("period", "int32", (), 0, "pixels after which the grid repeats; 0 for no grid"),
-        Column("phase", "int32", (2,), 0, "where a horizontal and a vertical bar begin"),
-        Column("angle", "int32", (), 0, "degrees by which the grid is turned, counter-clockwise"),
+        Column("period", "int32", (), 0, period, low=2),
+        Column("phase", "int32", (2,), 0, "where a horizontal and a vertical bar begin", low=0),
+        Column("angle", "int32", (), 0, angle, low=0, high=_DEGREES - 1),
         *_fill.columns(params),
     )
 

@@ -51,6 +51,7 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(params: Params) -> tuple[Column, ...]:
     """The cells and λ."""
+    lam = "λ as drawn: the share of the base before rounding"
     return (
         Column(
             "cells",
@@ -59,7 +60,7 @@ def columns(params: Params) -> tuple[Column, ...]:
             0,
             f"the partner's cells: bit {params.grid}·j + i for row j, column i of the grid",
         ),
-        Column("lam", "float32", (), 1, "λ as drawn: the share of the base before rounding"),
+        Column("lam", "float32", (), 1, lam, low=0, high=1),
     )
 
 

@@ -45,7 +45,7 @@ def check_shape(_params: Params, _shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """λ."""
-    return (Column("lam", "float32", (), 1, "λ: the weight of the base"),)
+    return (Column("lam", "float32", (), 1, "λ: the weight of the base", low=0, high=1),)
 
 
 def draw(

@@ -53,9 +53,8 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """The centre."""
-    return (
-        Column("centre", "int32", (2,), _NONE, "y, x of the fourth image's first pixel; −1: none"),
-    )
+    what = "y, x of the fourth image's first pixel; −1: none"
+    return (Column("centre", "int32", (2,), _NONE, what, within="point"),)
 
 
 def draw(

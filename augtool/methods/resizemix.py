@@ -53,7 +53,8 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """The box."""
-    return (Column("box", "int32", (4,), 0, "where the small image is: y0, x0, y1, x1, half-open"),)
+    what = "where the small image is: y0, x0, y1, x1, half-open"
+    return (Column("box", "int32", (4,), 0, what, within="box"),)
 
 
 def draw(

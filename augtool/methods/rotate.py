@@ -62,7 +62,8 @@ def check_shape(params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """The angle."""
-    return (Column("angle", "int32", (), 0, "hundredths of a degree, counter-clockwise"),)
+    what = "hundredths of a degree, counter-clockwise"
+    return (Column("angle", "int32", (), 0, what, low=-_TURN, high=_TURN),)
 
 
 def draw(

@@ -52,19 +52,13 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """λ, and what the partner's pixels decide."""
+    lam = "λ as drawn: the share of the base before clipping"
+    peak = "y, x of the partner's most salient point"
+    box = "the pasted box: y0, x0, y1, x1, half-open, clipped"
     return (
-        Column("lam", "float32", (), 1, "λ as drawn: the share of the base before clipping"),
-        Column(
-            "peak", "int32", (2,), -1, "y, x of the partner's most salient point", measured=True
-        ),
-        Column(
-            "box",
-            "int32",
-            (4,),
-            0,
-            "the pasted box: y0, x0, y1, x1, half-open, clipped",
-            measured=True,
-        ),
+        Column("lam", "float32", (), 1, lam, low=0, high=1),
+        Column("peak", "int32", (2,), -1, peak, measured=True, within="point"),
+        Column("box", "int32", (4,), 0, box, measured=True, within="box"),
     )
 
 

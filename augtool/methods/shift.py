@@ -50,7 +50,8 @@ def check_shape(params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """The offset."""
-    return (Column("offset", "int32", (2,), 0, "pixels that the image moves: down, to the right"),)
+    what = "pixels that the image moves: down, to the right"
+    return (Column("offset", "int32", (2,), 0, what, within="offset"),)
 
 
 def draw(

@@ -54,9 +54,11 @@ def check_shape(_params: Params, shape: tuple[int, ...]) -> None:
 
 def columns(_params: Params) -> tuple[Column, ...]:
     """The centre and σ."""
+    centre = "y, x of the centre; a pixel's centre is at + 0.5"
+    sigma = "σ as a share of the sides; 0: nothing is blended in"
     return (
-        Column("centre", "float32", (2,), 0, "y, x of the centre; a pixel's centre is at + 0.5"),
-        Column("sigma", "float32", (), 0, "σ as a share of the sides; 0: nothing is blended in"),
+        Column("centre", "float32", (2,), 0, centre, within="point"),
+        Column("sigma", "float32", (), 0, sigma, low=0),
     )
 
 

@@ -12,7 +12,7 @@ task that counts, and makes what is there stand so again.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ import numpy.typing as npt
 from augtool.schema import Field
 
 Buffer = memoryview | bytes
+Runs = tuple[tuple[int, int], ...]
+"""Rows in order: for each run of adjacent ones the first, and how many."""
 
 
 class Digests(Protocol):
@@ -164,12 +166,23 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class Facts:
     """What describes an output, as its files say: ``records`` has that of each field, ``encode``
-    is the order's."""
+    is the order's where images are files of their own, else empty."""
 
     fields: tuple[Field, ...]
     attributes: Mapping[str, Any]
     records: Mapping[str, str]
     encode: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with the rows ``low`` … ``high``−1 of a file, in words; ``field`` is empty
+    where it is no field, and the rows None where it is the file."""
+
+    what: str
+    field: str = ""
+    low: int | None = None
+    high: int | None = None
 
 
 class Stored(Protocol):
@@ -181,8 +194,24 @@ class Stored(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def runs(self) -> Runs | None:
+        """The output rows that these are; None where the file does not say it."""
+        ...
+
     def field(self, name: str) -> Any:
         """A field as an array, or array-like, with all rows. Raises `KeyError` for other names."""
+        ...
+
+    def stored(self, name: str, rows: npt.NDArray[Any]) -> Sequence[Buffer]:
+        """The bytes that stand for the rows (m,) of a field, as `Writer.write` has returned them.
+        Raises what reading a damaged file raises."""
+        ...
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """What is not as the format writes it, save what `stored` returns, in the rows
+        low … high−1; with the first and the last row also in what lies before and after them.
+        Raises as `stored`."""
         ...
 
     def close(self) -> None:

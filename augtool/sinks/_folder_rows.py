@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from augtool import manifest
 from augtool.decode import decode
 from augtool.errors import SourceError
 from augtool.schema import Field
-from augtool.sinks._contract import Facts
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
 from augtool.sinks._parquet_rows import ParquetRows, open_table
 from augtool.sinks._rows import Array, Ints, by_name, facts_of, row_array
 from augtool.sinks._tables import check_pyarrow
@@ -56,13 +57,42 @@ class FolderRows:
 
         return row_array(self.rows, one, read)
 
+    @property
+    def runs(self) -> Runs | None:
+        """All output rows, in order."""
+        return self.table.runs
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`: of images their files."""
+        if name != "images":
+            return self.table.stored(name, rows)
+        names = self.table.field(_FILE_NAME.name)[rows].tolist()
+        return [self._content(file) for file in names]
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """See `Stored`: the names of images. The manifest has what else there is."""
+        names = self.table.field(_FILE_NAME.name)[low:high].tolist()
+        for row, name in enumerate(names, start=low):
+            kind = self.facts.encode.partition(":")[0]
+            if name.rpartition("/")[2] != f"{row:09}.{kind}":
+                yield Fault("an image has the name of another row", "images", row, row + 1)
+
     def close(self) -> None:
         """Close the table."""
         self.table.close()
 
     def _image(self, file: str, one: Field) -> Array:
         try:
-            data = (self.train / file).read_bytes()
+            data = self._content(file)
             return decode(data, file.rpartition(".")[2], one.shape, np.dtype(one.dtype))
         except (OSError, ValueError, KeyError) as error:
             raise SourceError(f"{self.train / file}: cannot be read: {error}") from error
+
+    def _content(self, file: str) -> bytes:
+        """An image file. Raises `SourceError` for one that lies elsewhere, or is none."""
+        path = self.train / file
+        if ".." in path.parts or path.is_absolute() != self.train.is_absolute():
+            raise SourceError(f"{path}: is not in the folder; the table was changed")
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise SourceError(f"{path}: there is no such file")
+        return path.read_bytes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 
 from augtool.errors import SourceError
 from augtool.schema import RECORD, Field
-from augtool.sinks._contract import Facts
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
+from augtool.sinks._places import bytes_of
 from augtool.sinks._rows import Array, Ints, PerProcess, by_name, row_array, take
 from augtool.sources._listing import shown
 
@@ -95,6 +96,22 @@ class Hdf5Rows:
                 raise SourceError(f"{self.path}: {name} cannot be read ({error})") from error
 
         return row_array(self.rows, one, read)
+
+    @property
+    def runs(self) -> Runs | None:
+        """None: a shard does not say at which row it begins."""
+        return None
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`."""
+        return (bytes_of(self.field(name)[rows]),)
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """See `Stored`: what the HDF5 library says of the data sets."""
+        from augtool.sinks._hdf5_faults import faults
+
+        if low == 0:
+            yield from faults(self.path, self.facts.fields, self.rows)
 
     def close(self) -> None:
         """Close the file, if compressed fields had it opened. Memory maps stay valid."""

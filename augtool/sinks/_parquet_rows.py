@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from augtool.decode import decode
 from augtool.errors import SourceError
 from augtool.schema import Field
-from augtool.sinks._contract import Facts
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
+from augtool.sinks._places import bytes_of
 from augtool.sinks._rows import Array, Ints, PerProcess, by_name, facts_of, row_array
 from augtool.sinks._tables import check_pyarrow
 
@@ -30,14 +31,16 @@ def read(path: Path) -> ParquetRows:
         described = (file.metadata.metadata or {}).get(KEY)
     if described is None:
         raise ValueError("a Parquet file, but not made by augtool")
-    return open_table(path, facts_of(json.loads(described)))
+    facts = json.loads(described)
+    return open_table(path, facts_of(facts), facts["rows"][0])
 
 
-def open_table(path: Path, facts: Facts) -> ParquetRows:
-    """Open a file of which the facts are known."""
+def open_table(path: Path, facts: Facts, start: int = 0) -> ParquetRows:
+    """Open a file of which the facts are known, and the output row of its first row."""
     with _open(path) as file:
         counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    return ParquetRows(path, facts, np.cumsum([0, *counts]), PerProcess(lambda: _open(path)))
+    borders = np.cumsum([0, *counts])
+    return ParquetRows(path, facts, borders, PerProcess(lambda: _open(path)), start)
 
 
 @dataclass
@@ -48,6 +51,7 @@ class ParquetRows:
     facts: Facts
     borders: Ints
     file: PerProcess[Any]
+    start: int = 0
     _groups: dict[str, Callable[[int], Any]] = field(default_factory=dict)
 
     @property
@@ -69,6 +73,32 @@ class ParquetRows:
             return out
 
         return row_array(self.rows, one, read)
+
+    @property
+    def runs(self) -> Runs | None:
+        """As many output rows as there are, from the first one on."""
+        return ((self.start, self.rows),)
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`: of pictures their files."""
+        column = self._group(name, 0) if self.rows else np.empty(0)
+        if isinstance(column, np.ndarray):
+            return (bytes_of(self.field(name)[rows]),)
+        return [picture["bytes"] for picture in self._pictures(name, rows)]
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """See `Stored`: the types that readers find, and the names of pictures."""
+        from augtool.sinks._parquet_faults import schema_faults
+
+        if low == 0:
+            yield from schema_faults(self)
+        for one in self.facts.fields:
+            if self.rows and not isinstance(self._group(one.name, 0), np.ndarray):
+                kind = "png" if one.name == "masks" else self.facts.encode.partition(":")[0]
+                pictures = self._pictures(one.name, np.arange(low, high))
+                for row, picture in enumerate(pictures, start=low):
+                    if picture["path"] != f"{self.start + row:09}.{kind}":
+                        yield Fault("a picture has the name of another row", one.name, row, row + 1)
 
     def close(self) -> None:
         """Close the file, if it was opened."""
@@ -93,6 +123,12 @@ class ParquetRows:
                     ) from error
         else:
             out[places] = column[rows].reshape(len(rows), *one.shape)
+
+    def _pictures(self, name: str, rows: Ints) -> Iterator[dict[str, Any]]:
+        """The struct of each row's picture."""
+        numbers = np.searchsorted(self.borders, rows, "right") - 1
+        for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+            yield self._group(name, number)[row - int(self.borders[number])].as_py()
 
     def _group(self, name: str, number: int) -> Any:
         """A column of a row group: numbers (m, values), or pictures; the last ones are kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.schema import Field
-from augtool.sinks._contract import Facts, Stored
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs, Stored
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -89,11 +90,12 @@ class PerProcess(Generic[Open]):
 @dataclass
 class Shards:
     """Files that together are one output: file i has the rows ``borders[i]`` … ``borders[i+1]``−1.
-    Each is opened when a row of it is asked for."""
+    Each is opened when a row of it is asked for. ``suffixes`` are the endings of their names."""
 
     facts: Facts
     borders: Sequence[int]
     openings: Sequence[Callable[[], Stored]]
+    suffixes: tuple[str, ...] = ()
     _opened: dict[int, Stored] = field(default_factory=dict)
 
     @property
@@ -117,6 +119,26 @@ class Shards:
             return out
 
         return row_array(self.rows, one, read)
+
+    @property
+    def runs(self) -> Runs | None:
+        """All output rows, in order."""
+        return ((0, self.rows),)
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`."""
+        numbers = np.searchsorted(self.borders, rows, "right") - 1
+        edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(rows)]
+        found: list[Buffer] = []
+        for start, stop in itertools.pairwise(edges):
+            number = int(numbers[start])
+            within = rows[start:stop] - self.borders[number]
+            found += self._shard(number).stored(name, within)
+        return found
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """None: each file is looked at by itself."""
+        yield from ()
 
     def close(self) -> None:
         """Let go of all files."""

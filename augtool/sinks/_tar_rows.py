@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 from augtool.decode import decode, npy_values
 from augtool.errors import SourceError
 from augtool.schema import Field
-from augtool.sinks._contract import Facts
+from augtool.sinks._contract import Buffer, Facts, Fault, Runs
+from augtool.sinks._places import bytes_of
 from augtool.sinks._rows import Array, Ints, by_name, facts_of, row_array
 
 _BLOCK = 512
@@ -72,6 +73,58 @@ class TarRows:
 
         return row_array(self.rows, one, read)
 
+    @property
+    def runs(self) -> Runs | None:
+        """The output rows that the keys are."""
+        found: list[tuple[int, int]] = []
+        for row in range(self.rows):
+            number = self.number(row)
+            first, count = found[-1] if found else (-1, 0)
+            if first + count == number and count:
+                found[-1] = first, count + 1
+            else:
+                found.append((number, 1))
+        return tuple(found)
+
+    def number(self, row: int) -> int:
+        """The output row that the key of a row is."""
+        starts, _ = next(iter(self._members.values()))
+        return int(self.data[starts[row] - _BLOCK : starts[row]].partition(b".")[0])
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`: of images their files."""
+        if name != "images":
+            return (bytes_of(np.asarray(self.field(name)[rows])),)
+        return [self.image(row) for row in rows.tolist()]
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """See `Stored`: every byte of the archive that is not a row's own."""
+        from augtool.sinks._tar_faults import faults
+
+        return faults(self, low, high)
+
+    def image(self, row: int) -> bytes:
+        """The file of a row's image."""
+        suffix, _ = _stored(self.facts.fields[0], self.facts.encode)
+        starts, sizes = self._members[suffix]
+        return self.data[starts[row] : starts[row] + sizes[row]]
+
+    def planned(self, row: int) -> dict[str, Any]:
+        """What the JSON of a row says."""
+        starts, sizes = self._members["json"]
+        said: dict[str, Any] = _parsed(self.data[starts[row] : starts[row] + sizes[row]])
+        return said
+
+    def extent(self, row: int) -> tuple[int, int]:
+        """The first byte of a row's files, headers included, and the one after their last; of the
+        row after the last, where the description begins."""
+        firsts = [starts for starts, _ in self._members.values()]
+        bounds = [
+            min(starts[at] for starts in firsts) - _BLOCK if at < self.rows else self.end
+            for at in (row, row + 1)
+        ]
+        return bounds[0], bounds[1]
+
     def close(self) -> None:
         """Nothing: the map goes with its last user."""
 
@@ -105,8 +158,14 @@ def _stored(one: Field, encode: str) -> tuple[str, Callable[[bytes], Any]]:
         suffix = "soft.npy" if one.name == "labels" else f"{one.name}.npy"
         return suffix, lambda data: npy_values(data, one.shape, dtype)
     if dtype.kind == "S":  # text, stored as UTF-8
-        return "json", lambda data: np.char.encode(json.loads(data)[one.name], "utf-8")
-    return "json", lambda data: json.loads(data)[one.name]
+        return "json", lambda data: np.char.encode(_parsed(data)[one.name], "utf-8")
+    return "json", lambda data: _parsed(data)[one.name]
+
+
+@lru_cache(4096)
+def _parsed(data: bytes) -> Any:
+    """What a row's JSON says: each field asks for it."""
+    return json.loads(data)
 
 
 def _last_member(data: mmap.mmap) -> int:

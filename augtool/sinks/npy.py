@@ -6,8 +6,8 @@ They are laid out at full size with their space reserved, and workers write thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ import numpy as np
 from augtool import manifest
 from augtool.schema import Field
 from augtool.sinks import _writeback
-from augtool.sinks._contract import Digests, Encoded, Facts, Order, Position
+from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order, Position, Runs
 from augtool.sinks._npy import array_name, npy_header
-from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve
-from augtool.sinks._rows import by_name, facts_of
+from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
+from augtool.sinks._rows import Ints, by_name, facts_of
 
 SUFFIXES: tuple[str, ...] = ()
 FOLDER = True
@@ -59,7 +59,7 @@ def _file_of(folder: Path, one: Field) -> Path:
 def read(path: Path) -> NpyRows:
     """Open a finished folder."""
     facts = manifest.read(path)
-    return NpyRows(path, facts_of(facts), facts["borders"][-1])
+    return NpyRows(path, replace(facts_of(facts), encode=""), facts["borders"][-1])
 
 
 @dataclass
@@ -74,6 +74,26 @@ class NpyRows:
         """A memory map."""
         one = by_name(self.facts.fields)[name]
         return np.load(_file_of(self.path, one), mmap_mode="r", allow_pickle=False)
+
+    @property
+    def runs(self) -> Runs | None:
+        """All output rows, in order."""
+        return ((0, self.rows),)
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`."""
+        return (bytes_of(self.field(name)[rows]),)
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """See `Stored`: the files' headers, and their sizes."""
+        for one in self.facts.fields if low == 0 else ():
+            header = npy_header((self.rows, *one.shape), np.dtype(one.dtype))
+            path = _file_of(self.path, one)
+            with path.open("rb") as file:
+                if file.read(len(header)) != header:
+                    yield Fault(f"{path.name} does not begin as an array of its rows", one.name)
+                elif file.seek(0, 2) != len(header) + self.rows * one.row_bytes:
+                    yield Fault(f"{path.name} has not the size of its rows", one.name)
 
     def close(self) -> None:
         """Nothing: memory maps go with their last user."""

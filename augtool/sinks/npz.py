@@ -13,7 +13,7 @@ import json
 import os
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,11 +22,19 @@ import numpy as np
 
 from augtool import records
 from augtool.sinks import _writeback, _zip
-from augtool.sinks._contract import Digests, Encoded, Facts, Order, Position
+from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order, Position, Runs
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import array_name, npy_header
-from augtool.sinks._places import Place, PlacedWriter, check_space, refused, reserve, write_all
-from augtool.sinks._rows import by_name, facts_of
+from augtool.sinks._places import (
+    Place,
+    PlacedWriter,
+    bytes_of,
+    check_space,
+    refused,
+    reserve,
+    write_all,
+)
+from augtool.sinks._rows import Ints, by_name, facts_of
 from augtool.sinks._zip import Member
 
 SUFFIXES = (".npz",)
@@ -67,7 +75,8 @@ def read(path: Path) -> NpzRows:
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         described = json.loads(archive.read(MEMBER))
         starts = {one.filename: _start(file, one) for one in archive.infolist()}
-    return NpzRows(path, facts_of(described), described["rows"][1], starts)
+    facts = dataclasses.replace(facts_of(described), encode="")
+    return NpzRows(path, facts, described["rows"][1], starts)
 
 
 def _start(file: BinaryIO, one: zipfile.ZipInfo) -> int:
@@ -93,8 +102,58 @@ class NpzRows:
         start = self.starts[f"{array_name(name, 'x', 'y')}.npy"]
         return np.memmap(self.path, dtype, "r", start + len(npy_header(shape, dtype)), shape)
 
+    @property
+    def runs(self) -> Runs | None:
+        """All output rows, in order."""
+        return ((0, self.rows),)
+
+    def stored(self, name: str, rows: Ints) -> Sequence[Buffer]:
+        """See `Stored`."""
+        return (bytes_of(self.field(name)[rows]),)
+
+    def faults(self, low: int, high: int) -> Iterator[Fault]:
+        """See `Stored`: all that is no row, as `NpzSink` writes it, and the members' CRCs."""
+        if low > 0:
+            return
+        with self.path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+            if damaged is not None:
+                yield Fault(f"{damaged} has not the CRC that the archive says")
+            crcs = {one.filename: one.CRC for one in archive.infolist()}
+            text = archive.read(MEMBER)
+            arrays, members = self._arrays(crcs), list[Member]()
+            for one in arrays:
+                members.append(one.member)
+                if not _reads(file, one.fronts):
+                    yield Fault(f"{one.member.name} has another header", one.field)
+            last = Member(MEMBER, len(text), members[-1].stop, crcs[MEMBER])
+            ends = (
+                (last.offset, _zip.header(last)),
+                (last.stop, _zip.directory([*members, last], last.stop)),
+            )
+            if not _reads(file, ends) or file.read(1):
+                yield Fault("its end is not as augtool writes it")
+
+    def _arrays(self, crcs: Mapping[str, int]) -> tuple[_Array, ...]:
+        order = Order(self.path, self.facts.fields, (0, self.rows), self.facts.attributes)
+        return tuple(
+            dataclasses.replace(
+                one, member=dataclasses.replace(one.member, crc=crcs[one.member.name])
+            )
+            for one in _arrays(order)
+        )
+
     def close(self) -> None:
         """Nothing: memory maps go with their last user."""
+
+
+def _reads(file: BinaryIO, parts: Sequence[tuple[int, bytes]]) -> bool:
+    """Whether each part stands at its byte of a file."""
+    for offset, data in parts:
+        file.seek(offset)
+        if file.read(len(data)) != data:
+            return False
+    return True
 
 
 @dataclass(frozen=True)

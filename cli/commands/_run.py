@@ -51,8 +51,8 @@ def _check_talk(job: Job, given: Mapping[str, Any]) -> None:
     """Raise `UsageError` for what does not go with data on stdout, or with no output at all."""
     from augtool import sinks
 
-    if job.output == sinks.STDOUT and given["as_json"] and not given["dry_run"]:
-        raise UsageError("--json prints on stdout, where --out - has the data: give one")
+    if not given["dry_run"]:
+        options.check_talk(job.output, as_json=given["as_json"])
     if given["preview"] is not None and sinks.leaves_nothing(job.output, job.format):
         raise UsageError("--preview looks at a file, and this run leaves none: give one")
 

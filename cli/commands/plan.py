@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -58,7 +59,9 @@ class _Recipes(Group):
 def command(ctx: click.Context) -> None:
     """Print or save rows of a plan as CSV, without touching pixels.
 
-    One line a row: its number, source rows, their weights, and what its method or methods drew.
+    One line a row: its number, source rows, their weights, and what its method or methods drew. A
+    saved plan begins with a line "# augtool-plan …" that says what it belongs to; `augtool render`
+    makes its rows.
     """
     if ctx.invoked_subcommand is None:
         stdout.line(ctx.get_help())
@@ -80,6 +83,7 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     import tempfile
 
     from augtool.run import open_for, plan_of
+    from augtool.saved_plan import first_line
 
     output, recipe = given["output"], options.recipe_from(given, recipe)
     if output is not None:
@@ -93,7 +97,10 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     start, stop = given["rows"] or (0, plan.total)
     if start >= plan.total:
         raise UsageError(f"--rows {start}:{stop}: there are only rows 0…{plan.total - 1}")
-    _write(output, _lines(plan, start, min(stop, plan.total)))
+    lines = _lines(plan, start, stop := min(stop, plan.total))
+    if output is not None:
+        lines = itertools.chain([first_line(plan, source, start, stop)], lines)
+    _write(output, lines)
 
 
 def _check_output(output: Path, sources: tuple[str, ...], overwrite: bool) -> None:

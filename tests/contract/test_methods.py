@@ -24,6 +24,7 @@ from augtool import methods
 from augtool.apply import Members, apply, prepared
 from augtool.block import Block
 from augtool.errors import SourceError, UsageError
+from augtool.limits import wrong
 from augtool.methods._contract import ChannelStatistics
 from augtool.owners import looked
 from augtool.params import bounds_of, is_whole
@@ -292,3 +293,24 @@ def test_the_draws_are_those_of_the_committed_hash(name: str) -> None:
     golden = Path(__file__).parent / "golden" / f"{name}.txt"
     assert golden.is_file(), f"not committed: write {digest.hexdigest()} into {golden}"
     assert digest.hexdigest() == golden.read_text().strip()
+
+
+@every_method
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 6, 3), (7, 5, 3), (33, 32, 3)])
+def test_what_is_drawn_is_within_the_limits_of_its_columns(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    """So that a stored plan that is not can be refused, before a kernel meets it."""
+    plan = plan_of(step(name), shape)
+    block, _ = made(plan, plan.draw(0, 0), noise(plan, "uint8"))
+    (option,) = block.links[0].steps
+    for column in option.columns:
+        values = block.draws[f"{option.name}_{column.name}"]
+        assert not wrong(column, values, shape).any()
+        limited = column.within or column.low is not None or column.high is not None
+        assert limited or column.dtype == "uint64", "say what the column's values can be"
+        if column.within == "box":
+            assert wrong(column, values - 40, shape).all()
+            assert wrong(column, values + 40, shape).all()
+        if column.dtype == "float32":
+            assert wrong(column, np.full_like(values, np.nan), shape).all()
