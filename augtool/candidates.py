@@ -36,7 +36,7 @@ def sample_of(recipe: Recipe, rows: int, good: Ints | None, known: Known) -> Sam
     held = None
     if recipe.sampling.holdout is not None:
         candidates = np.arange(rows) if chosen is None else chosen
-        held, said = held_out(recipe.sampling.holdout, candidates, known, recipe.seed)
+        held, said = held_out(recipe.sampling.holdout, candidates, known)
         chosen, warnings = np.setdiff1d(candidates, held, assume_unique=True), (*warnings, *said)
     places = _places(recipe, rows, chosen, known)
     _check_pairs(recipe, rows if chosen is None else chosen, known)
@@ -57,7 +57,7 @@ def _chosen(
         chosen = _all(chosen, rows)
         chosen = chosen[np.isin(known.classes[chosen], known.chosen_classes())]
     if known.classes is not None and sampling.per_class is not None:
-        chosen, said = _few_of_each(_all(chosen, rows), known, sampling.per_class, recipe.seed)
+        chosen, said = _few_of_each(_all(chosen, rows), known, sampling.per_class, _seed(recipe))
         warnings.extend(said)
     if known.classes is not None and sampling.balance != "none":
         chosen = _all(chosen, rows)
@@ -67,6 +67,13 @@ def _chosen(
         spread = np.arange(recipe.limit, dtype=np.int64) * usable // recipe.limit
         chosen = spread if chosen is None else chosen[spread]
     return chosen, tuple(warnings)
+
+
+def _seed(recipe: Recipe) -> int:
+    """The seed by which few rows of each class are drawn: where some are held out, that of these,
+    so that a row is not held out in one run and mixed in another."""
+    sampling = recipe.sampling
+    return recipe.seed if sampling.holdout is None else sampling.holdout_seed
 
 
 def _all(chosen: Ints | None, rows: int) -> Ints:

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import augtool
 from augtool.errors import SourceError, UsageError
-from augtool.holdout import held_out
 from augtool.known import Known
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe, recipe_from_json, step
@@ -207,43 +206,6 @@ def test_nothing_left_is_an_error() -> None:
         plan_of(known, 9)
 
 
-@given(COUNTS, st.sampled_from([0.1, 0.2, 0.3, 0.5]), st.integers(0, 99))
-def test_the_share_of_each_class_is_held_out(counts: list[int], share: float, seed: int) -> None:
-    classes = classes_of(counts)
-    known = Known(Sampling(holdout=share), classes, tuple(map(str, range(len(counts)))))
-    try:
-        held, _ = held_out(share, np.arange(len(classes)), known, seed)
-    except UsageError:
-        assert int(sum(counts) * Fraction(str(share)) + Fraction(1, 2)) == 0 or max(counts) == 1
-        return
-    assert (np.diff(held) > 0).all()
-    assert len(held) <= sum(counts) * Fraction(str(share)) + Fraction(1, 2)
-    for number, count in enumerate(counts):
-        own = (classes[held] == number).sum()
-        assert abs(own - count * Fraction(str(share))) < 1
-        assert own < count
-
-
-@settings(max_examples=50)
-@given(st.integers(0, 99), st.sampled_from([0.2, 0.5]))
-def test_whole_groups_are_held_out_near_the_share_of_each_class(seed: int, share: float) -> None:
-    rng = np.random.default_rng(seed)
-    groups = rng.integers(0, 60, 600)
-    classes = (groups + (rng.random(600) < 0.1)) % 3
-    known = Known(Sampling(holdout=share, group_by="g"), classes, ("a", "b", "c"), groups=groups)
-    held, said = held_out(share, np.arange(600), known, seed)
-    assert said == ()
-    assert not set(groups[held]) & set(np.delete(groups, held))
-    of_class = np.bincount(classes[held]) / np.bincount(classes)
-    assert (np.abs(of_class - share) < 0.08).all()
-
-
-def test_groups_that_are_too_large_are_told() -> None:
-    known = Known(Sampling(holdout=0.1, group_by="g"), groups=np.arange(100) // 50)
-    with pytest.raises(UsageError, match=r"holdout 0\.1: .* or smaller groups"):
-        held_out(0.1, np.arange(100), known, 0)
-
-
 def test_the_validation_plan_has_what_is_held_out_in_order_and_unmixed() -> None:
     classes = classes_of([300, 100])
     known = Known(Sampling(holdout=0.2), classes, ("a", "b"))
@@ -280,6 +242,8 @@ def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn() -> No
         ({"balance": "sqrt", "row_weights": "w"}, "both say how often"),
         ({"pair": "same-group"}, "pair same-group: say what a group is"),
         ({"group_by": "patient"}, "group-by: nothing uses it"),
+        ({"holdout_seed": 1}, "holdout-seed: nothing is held out"),
+        ({"holdout_seed": -1, "holdout": 0.1}, "holdout-seed -1: must be at least 0"),
         ({"carry": ("a", "a")}, "carry a, a: two would have the same field"),
     ],
 )
