@@ -27,7 +27,7 @@ from augtool.known import Known
 from augtool.methods._contract import Column
 from augtool.packing import Packing, packed
 from augtool.recipe import Recipe
-from augtool.virtual import Listed, Places
+from augtool.virtual import Keyed, Listed, Places
 
 COPIES_PER_SHUFFLE = 8
 _BLOCK_BYTES = 64 << 20
@@ -85,6 +85,11 @@ class Plan:
     _packings: dict[int, Packing] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def drawn(self) -> bool:
+        """Whether copies differ in the source rows that they hold."""
+        return self.places is not None and self.places.drawn
+
+    @property
     def total(self) -> int:
         """M, the number of output rows."""
         if self.split == "validation":
@@ -106,11 +111,7 @@ class Plan:
     @property
     def block_rows(self) -> int:
         """B: the largest power of two whose rows fit 64 MiB, within 64 … 2048."""
-        if self.recipe.block_rows is not None:
-            return self.recipe.block_rows
-        fitting = _BLOCK_BYTES // max(1, math.prod(self.shape) * self.itemsize)
-        low, high = _BLOCK_ROWS
-        return min(max(1 << max(fitting.bit_length() - 1, 0), low), high)
+        return block_rows_of(self.recipe, self.shape, self.itemsize)
 
     @property
     def blocks(self) -> int:
@@ -145,30 +146,31 @@ class Plan:
 
     def group(self, number: int) -> int:
         """The group of copies that a pass belongs to: within it, blocks have the same members.
-        Where rows are drawn anew for each copy, each is a group."""
-        copy = max(self._copy(number), 0)
-        drawn = self.places is not None and self.places.drawn
-        return copy if drawn else copy // COPIES_PER_SHUFFLE
+        Where rows are drawn anew for each copy, each is a group, and so is the unmixed pass."""
+        copy = self._copy(number)
+        return copy if self.drawn else max(copy, 0) // COPIES_PER_SHUFFLE
 
     def members(self, number: int, block: int) -> Ints:
         """(m,) int64: the places of 0 … n−1 that form a block of a pass, ascending."""
         places, group = np.arange(*self.bounds(block), dtype=np.int64), self.group(number)
-        if self.split == "validation":
+        if self.split == "validation" or self._ordered(number):
             return places
-        if self.places is not None and self.recipe.sampling.alike:
+        if self.recipe.sampling.alike and not self._once(number):
             ordered = self._packing(group).rows(*self.bounds(block))
-            return np.sort(self.places.by_key(ordered))
+            return np.sort(self._keyed.by_key(ordered))
         return np.sort(rng.Shuffle.keyed(self.n, self.recipe.seed, group).rows(places))
 
     def rows_at(self, number: int, places: Ints) -> Ints:
         """(m,) places of a pass -> (m,) the source rows that stand there."""
         if self.places is None:
             return places
+        if self._once(number):
+            return np.asarray(self.places.rows[places])
         return self.places.at(max(self._copy(number), 0), places)
 
     def rows_of_pass(self) -> Ints | None:
-        """(n,) the source rows of the first pass; None when it has each row once."""
-        return None if self.places is None else self.rows_at(0, np.arange(self.n))
+        """(n,) the source rows of the first mixed pass; None when it has each row once."""
+        return None if self.places is None else self.places.at(0, np.arange(self.n))
 
     def validation(self) -> Plan | None:
         """The plan of what is held out."""
@@ -181,22 +183,35 @@ class Plan:
     def _packing(self, group: int) -> Packing:
         """How a group of copies is packed; that of the last group asked for is remembered."""
         if group not in self._packings:
-            assert self.places is not None
             self._packings.clear()
-            edges = self.places.edges(group)  # a group is a copy where copies differ
+            edges = self._keyed.edges(group)  # a group is a copy where copies differ
             self._packings[group] = packed(edges, self.block_rows, self.recipe.seed, group)
         return self._packings[group]
+
+    @property
+    def _keyed(self) -> Keyed:
+        assert isinstance(self.places, Keyed)
+        return self.places
+
+    def _once(self, number: int) -> bool:
+        """Whether a pass has each row once though others draw them: the unmixed one."""
+        return self.drawn and self._copy(number) == _ORIGINALS
+
+    def _ordered(self, number: int) -> bool:
+        """Whether the places of a pass are in the order of the output as they are."""
+        return self.places is not None and self.places.ordered and not self._once(number)
 
     def draw(self, number: int, block: int) -> Block:
         """Block ``block`` of pass ``number``, whole, whatever ``num`` cuts off."""
         places, copy = self.members(number, block), self._copy(number)
         low, rows = self.bounds(block)[0], len(places)
         in_order = self.recipe.order == "source" or self.split == "validation"
+        in_order = in_order or self._ordered(number)
         order = (
             np.arange(rows) if in_order else self._stream("order", copy, block).permutation(rows)
         )
         members, base, sources = self.rows_at(number, places), order, None
-        if self.places is not None and self.places.drawn:
+        if self.drawn:
             sources = members[order]
             members, base = np.unique(sources, return_inverse=True)
         keys = None if self.keys is None else self.keys[members[base]]
@@ -336,6 +351,15 @@ class _Drawn:
         return rng.stream(self.plan.recipe.seed, step, name, self.copy, self.block)
 
 
+def block_rows_of(recipe: Recipe, shape: tuple[int, ...], itemsize: int) -> int:
+    """See `Plan.block_rows`."""
+    if recipe.block_rows is not None:
+        return recipe.block_rows
+    fitting = _BLOCK_BYTES // max(1, math.prod(shape) * itemsize)
+    low, high = _BLOCK_ROWS
+    return min(max(1 << max(fitting.bit_length() - 1, 0), low), high)
+
+
 def pieces(plan: Plan, start: int, stop: int) -> Iterator[Piece]:
     """The pieces that make plan rows start … stop−1, in order."""
     while start < stop:
@@ -374,7 +398,7 @@ def make_plan(
         raise UsageError(
             f"pair {recipe.sampling.pair}: {_widest(links)} mixes no rows; leave it out"
         )
-    sample = sample_of(recipe, rows, good, known)
+    sample = sample_of(recipe, rows, good, known, block_rows_of(recipe, shape, itemsize))
     usable = rows if sample.places is None else sample.places.n
     if usable < width:
         raise SourceError(

@@ -27,10 +27,13 @@ class Sampling:
     group_by
         KEY or FILE: rows of one value are a group.
     balance
-        ``classes``: each class equally often; ``sqrt``: in proportion to the square root of its
-        count.
+        ``classes``: each class equally often as the base of a row, within one row, wherever
+        ``num`` ends the output (with ``pair`` same-class and more classes than a third of a block
+        has rows: in whole passes); ``sqrt``: in proportion to the square root of its count, in
+        whole passes. Rows of unknown class are left out.
     row_weights
-        KEY or FILE: how often each row is drawn, in proportion, from 0.
+        KEY or FILE: how often each row is drawn, in proportion, in whole passes; those of weight 0
+        take no part.
     only_classes
         Names or numbers of classes.
     per_class
