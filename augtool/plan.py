@@ -21,7 +21,7 @@ import numpy.typing as npt
 from augtool import pairing, rng
 from augtool.block import Block, Ints
 from augtool.candidates import sample_of
-from augtool.chain import Link, Option, blends, is_tracked, links_of
+from augtool.chain import Link, Option, first_blend, is_tracked, links_of
 from augtool.errors import SourceError, UsageError
 from augtool.known import Known
 from augtool.methods._contract import Column
@@ -395,9 +395,7 @@ def make_plan(
             f"block_rows {recipe.block_rows}: {_widest(links)} mixes {width} rows of a block"
         )
     if recipe.sampling.pair != "any" and width == 1:
-        raise UsageError(
-            f"pair {recipe.sampling.pair}: {_widest(links)} mixes no rows; leave it out"
-        )
+        raise UsageError(f"pair {recipe.sampling.pair}: {_mixes_none(links)} no rows; leave it out")
     sample = sample_of(recipe, rows, good, known, block_rows_of(recipe, shape, itemsize))
     usable = rows if sample.places is None else sample.places.n
     if usable < width:
@@ -459,14 +457,20 @@ def check_chain(recipe: Recipe, links: tuple[Link, ...], shape: tuple[int, ...])
     """Raise `UsageError`, naming the step, when a chain cannot mix rows of this shape."""
     for link in links:
         for option in link.steps:
-            option.method.check_shape(option.step.params, shape)
-    if recipe.weight_by != "area" and blends(links):
+            option.check_shape(shape)
+    blend = first_blend(links)
+    if recipe.weight_by != "area" and blend is not None:
         raise UsageError(
-            f"weight_by {recipe.weight_by}: a blend shows every object faintly and none in part; "
-            "use steps that paste, such as cutmix, or weight_by area"
+            f"{blend.described} with weight_by {recipe.weight_by}: a blend shows every object "
+            "faintly and none in part; use steps that paste, such as cutmix, or weight_by area"
         )
 
 
 def _widest(links: tuple[Link, ...]) -> str:
     options = [option for link in links for option in link.steps]
-    return max(options, key=lambda option: option.slots).name
+    return max(options, key=lambda option: option.slots).described
+
+
+def _mixes_none(links: tuple[Link, ...]) -> str:
+    steps = [option.step.method for link in links for option in link.steps]
+    return f"{steps[0]} mixes" if len(steps) == 1 else f"{', '.join(steps)} mix"

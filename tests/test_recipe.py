@@ -75,8 +75,24 @@ def test_a_chain_survives_plain_values() -> None:
             {"one_of": [{"method": "cutmix", "weight": 0.6}]},
             "step 2: one_of: the weights sum to 0.6",
         ),
-        ({"one_of": [{"method": "cutmix"}]}, "step 2: one_of: cutmix needs a weight"),
-        ({"one_of": [{"method": "flip", "weight": -1}]}, "step 2: one_of: weight -1: must be in"),
+        ({"one_of": [{"method": "cutmix"}]}, "step 2: option 1: cutmix needs a weight"),
+        (
+            {"one_of": [{"method": "flip", "weight": -1}]},
+            "step 2: one_of: option 1: weight -1: must",
+        ),
+        (
+            {
+                "one_of": [
+                    {"method": "none", "weight": 1},
+                    {"method": "cutmix", "weight": 0, "x": 1},
+                ]
+            },
+            "step 2: option 2: cutmix: unknown parameter 'x'",
+        ),
+        (
+            {"one_of": [{"method": "none", "weight": 1, "prob": 1}]},
+            "step 2: option 1: method 'none' leaves a row as it is",
+        ),
         ({"one_of": {"method": "flip"}}, "step 2: one_of: give a list"),
         ({"one_of": [], "prob": 1}, "step 2: one_of stands alone, without 'prob'"),
         ({"one_of": []}, "step 2: one_of: give each step a weight"),
