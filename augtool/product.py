@@ -45,6 +45,7 @@ class Made:
 
     rows: int
     unmet: int
+    bare: int
     decodes: int
     processes: int
     seconds: float
@@ -73,7 +74,7 @@ def make(
     """Make all rows of an output and finish it under its temporary name."""
     job, plan, sink, order = output.job, output.plan, output.sink, output.order
     records, processes = Records(), set[int]()
-    decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
+    decodes, done, unmet, bare, began = 0, 0, 0, 0, time.perf_counter()
     ranges = ranges_of(job, plan, order)
     tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges)
     for report in _reports(tasks, engine, workers, output.context):
@@ -81,7 +82,7 @@ def make(
             records.add(report.parts)
         sink.append(report.encoded, records)
         processes.add(report.process)
-        unmet += report.unmet
+        unmet, bare = unmet + report.unmet, bare + report.bare
         done, decodes = done + report.rows, decodes + report.decodes
         say(done)
     seconds = time.perf_counter() - began
@@ -92,7 +93,7 @@ def make(
         manifest.write(order, sinks.format_of(job.output, job.format), records)
     vanishes = sinks.leaves_nothing(job.output, job.format)
     nbytes = 0 if vanishes else size_of(output.books.unfinished)
-    return Made(done, unmet, decodes, len(processes), seconds, nbytes, records.digests())
+    return Made(done, unmet, bare, decodes, len(processes), seconds, nbytes, records.digests())
 
 
 def _reports(
