@@ -131,6 +131,19 @@ def test_values_get_the_types_of_the_parameters(cli: Cli) -> None:
     )
 
 
+@pytest.mark.parametrize("step", ["cutmix num_mix=3", "cutmix num-mix=3"])
+def test_several_partners_are_the_same_as_an_option_a_step_and_in_a_file(
+    cli: Cli, step: str
+) -> None:
+    assert cli("cutmix", "--num-mix", 3, "--in", SAMPLE, "--out", "option.h5", "-q")[0] == 0
+    made(cli, step, output="step.h5")
+    Path("r.toml").write_text('[[steps]]\nmethod = "cutmix"\nnum_mix = 3\n', encoding="utf-8")
+    made(cli, "--recipe", "r.toml", output="file.h5")
+    bytes_of = {Path(f"{name}.h5").read_bytes() for name in ("option", "step", "file")}
+    assert len(bytes_of) == 1
+    assert augtool.open("file.h5").field("src").shape == (60, 4)
+
+
 def test_inspect_prints_a_recipe_that_makes_the_same_bytes(cli: Cli, chain: str) -> None:
     made(cli, "--recipe", chain, output="a.h5")
     code, out, err = cli("inspect", "a.h5", "--recipe")
@@ -246,6 +259,10 @@ def test_a_step_that_left_a_row_alone_is_said_to(cli: Cli) -> None:
         (["flip", "none | cutmix alfa=1"], "step 2: option 2: cutmix: unknown parameter 'alfa'"),
         (["flip", "none | cutmix alpha=x"], "step 2: option 2: cutmix: alpha 'x' is not a number"),
         (['cutmix fill="'], "no closing quotation"),
+        (["flip", "cutmix", "--alpha", 1], "--alpha is of a step: write it there, in quotes, as"),
+        (["flip", "cutmix", "--num-mix=3"], "as in 'cutmix num-mix=…'"),
+        (["flip", "erase", "--prob", 0.5], "as in 'flip prob=…'"),
+        (["flip", "--alfa", 1], "there is no option --alfa"),
         ([], 'there is no step: give some, as in augtool mix flip "cutmix alpha=1"'),
         (["cutmix", "--num", 3, "--copies", 2], "--num says how many rows to make"),
     ],
