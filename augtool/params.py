@@ -62,6 +62,8 @@ class Bounds:
         if self.admits:
             return None if self.admits(value) else f"must be {self.form}"
         numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            return "must be a finite number"
         if not all(isinstance(number, int | float) and self._admits(number) for number in numbers):
             return f"must be {self.words()}"
         if self.rising and list(numbers) != sorted(numbers):
@@ -69,8 +71,7 @@ class Bounds:
         return None
 
     def _admits(self, number: float) -> bool:
-        inside = self.low <= number <= self.high and self.above < number < self.below
-        return inside and math.isfinite(number)
+        return self.low <= number <= self.high and self.above < number < self.below
 
     def words(self) -> str:
         """The bounds as a person says them: "above 0, at most 1"."""

@@ -32,6 +32,7 @@ from augtool.virtual import Keyed, Listed, Places
 COPIES_PER_SHUFFLE = 8
 _BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = (64, 2048)
+_MOST_SOURCES = 1024  # of a row: ten steps that mix two rows each
 _ORIGINALS = -1  # the copy number of the unmixed pass
 
 
@@ -458,6 +459,12 @@ def check_chain(recipe: Recipe, links: tuple[Link, ...], shape: tuple[int, ...])
     for link in links:
         for option in link.steps:
             option.check_shape(shape)
+    sources = math.prod(link.slots for link in links)
+    if sources > _MOST_SOURCES:
+        raise UsageError(
+            f"the steps together make a row of up to {sources:,} sources, each stored with its "
+            f"weight; at most {_MOST_SOURCES:,}: leave out a step that mixes"
+        )
     blend = first_blend(links)
     if recipe.weight_by != "area" and blend is not None:
         raise UsageError(

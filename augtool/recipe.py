@@ -26,6 +26,7 @@ WeightBy = Literal["area", "masks"]
 
 NONE = "none"  # the method of a choice that leaves a row as it is
 _WEIGHT_TOLERANCE = 1e-6
+_MOST_OPTIONS = 127  # an int8 says which one a row took
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.steps or len(self.steps) != len(self.weights):
             raise UsageError("one_of: give each step a weight")
+        if len(self.steps) > _MOST_OPTIONS:
+            raise UsageError(f"one_of: {len(self.steps)} options: at most {_MOST_OPTIONS}")
         for number, weight in enumerate(self.weights, start=1):
             if not 0 <= weight <= 1:
                 raise UsageError(f"one_of: option {number}: weight {weight:g}: must be in 0…1")
@@ -293,6 +296,8 @@ def _plain_step(values: dict[str, Any]) -> Step:
     method, prob = values.pop("method", None), values.pop("prob", None)
     if not isinstance(method, str):
         raise UsageError('a step needs a method, such as method = "cutmix"')
+    if method == NONE:
+        raise UsageError("method 'none' is one of several, in one_of: it leaves a row as it is")
     if prob is not None and (isinstance(prob, bool) or not isinstance(prob, int | float)):
         raise UsageError(f"{method}: prob {prob!r}: must be a number in 0…1")
     return step(method, prob=prob, **values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -95,6 +96,12 @@ def test_a_chain_survives_plain_values() -> None:
         ),
         ({"one_of": {"method": "flip"}}, "step 2: one_of: give a list"),
         ({"one_of": [], "prob": 1}, "step 2: one_of stands alone, without 'prob'"),
+        ({"method": "none"}, "step 2: method 'none' is one of several"),
+        (
+            {"one_of": [{"method": "flip", "weight": 1 / 128}] * 128},
+            "step 2: one_of: 128 options: at most 127",
+        ),
+        ({"method": "cutmix", "alpha": math.inf}, "step 2: cutmix: alpha inf: must be a finite"),
         ({"one_of": []}, "step 2: one_of: give each step a weight"),
     ],
 )
