@@ -14,7 +14,7 @@ from augtool.whole_groups import chosen
 
 Ints = npt.NDArray[np.int64]
 
-_FAR = 10  # a tenth more or less of the rows than was asked for is worth a word
+_FAR = 10  # a tenth more or less than was asked for, of the smaller part, is worth a word
 
 
 def held_out(share: float, rows: Ints, known: Known) -> tuple[Ints, tuple[str, ...]]:
@@ -73,7 +73,7 @@ def _of_each(
 
 def _far(share: float, wanted: int, held: int, rows: int, why: str) -> tuple[str, ...]:
     """What to say when it is not about the share that was asked for, and ``why``."""
-    if abs(held - wanted) <= max(1, wanted // _FAR):
+    if abs(held - wanted) <= max(1, min(wanted, rows - wanted) // _FAR):
         return ()
     got = held / rows
     return (f"holdout {share:g}: {held:,} of {rows:,} rows are held out, {got:.3g}: {why}",)

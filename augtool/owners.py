@@ -30,6 +30,7 @@ from augtool.apply import (
 )
 from augtool.block import Block, Ints
 from augtool.chain import Link, Option, blends, is_tracked, layers_of
+from augtool.errors import SourceError
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -196,7 +197,9 @@ def seen(option: Option) -> Any:
 def _of_objects(block: Block, walk: _Walk, objects: Members) -> npt.NDArray[np.float64]:
     """(m, S) the share of each source's object that is seen; 0 for one that has none."""
     state = objects.state(block)
-    whole = _mass(state.pixels[state.index])  # (t,)
+    maps = state.pixels[state.index]
+    _check_importance(maps, block)
+    whole = _mass(maps)  # (t,)
     state = before_last(block, objects, seen)
     visible = [_visible(block, state, rows, owners, walk.width) for rows, owners in walk.parts()]
     slots = block.slots
@@ -207,6 +210,19 @@ def _of_objects(block: Block, walk: _Walk, objects: Members) -> npt.NDArray[np.f
         np.concatenate(visible), total, out=np.zeros(total.shape), where=total > 0
     )
     return share
+
+
+def _check_importance(maps: Array, block: Block) -> None:
+    """Raise `SourceError`, with the row, where a map (t, H, W) makes no shares."""
+    if maps.dtype.kind != "f":
+        return
+    fine = ((maps >= 0) & (maps < np.inf)).reshape(len(maps), -1).all(axis=1)
+    if not fine.all():
+        row = block.members[block.base[np.argmin(fine)]]
+        raise SourceError(
+            f"row {row}: its importance map has values that are negative or no finite numbers; "
+            "give numbers from 0"
+        )
 
 
 def _visible(

@@ -88,7 +88,7 @@ def test_whole_groups_of_any_sizes_come_as_near_to_the_share_as_any_do(
     off = abs(len(held) - wanted)
     assert off <= max(least, wanted // 50, wanted >= 10)
     assert any("whole groups allow none nearer" in one for one in said) == (
-        off > max(1, wanted // 10)
+        off > max(1, min(wanted, n - wanted) // 10)
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import augtool
 from augtool.apply import Members, apply, look, look_at_maps
 from augtool.block import Block
-from augtool.errors import UsageError
+from augtool.errors import SourceError, UsageError
 from augtool.masks import check
 from augtool.owners import weighed
 from augtool.plan import make_plan
@@ -176,3 +176,12 @@ def test_rows_that_are_weighed_by_area_for_want_of_an_object_are_counted(tmp_pat
     assert summary.warnings == (
         f"weight_by masks: {bare} of 200 rows are weighed by area, since no object is seen in them",
     )
+
+
+@pytest.mark.parametrize("value", [np.nan, -1.0, np.inf])
+def test_an_importance_map_that_makes_no_share_is_named(value: float) -> None:
+    maps = np.ones((N, *SIZE), np.float32)
+    maps[4, 2, 3] = value
+    block = block_of((step("cutmix"),), (*SIZE, 3))
+    with pytest.raises(SourceError, match="row 4: its importance map has values that are negative"):
+        weighed(block, (*SIZE, 3), Members(maps, by_row=True))

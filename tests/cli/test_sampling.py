@@ -274,7 +274,7 @@ def test_what_cannot_be_met_is_one_line(
     ("labels", "what"),
     [
         (np.eye(4)[np.arange(40) % 4] + 0.5, "values to regress"),
-        (np.ones((40, 3)), "multi-hot labels"),
+        (np.ones((40, 3)), "are multi-hot, not classes"),
     ],
 )
 @pytest.mark.parametrize(
