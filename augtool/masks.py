@@ -12,6 +12,8 @@ from augtool.errors import UsageError
 from augtool.recipe import Recipe
 from augtool.sources._contract import Masks, Source
 
+_MOST_FILL = 1 << 53  # kernels fill with float64
+
 
 def has_ids(masks: Masks | None) -> bool:
     """Whether there are label images, which are mixed with the pixels and written: importance maps
@@ -44,6 +46,10 @@ def check(recipe: Recipe, masks: Masks | None) -> None:
         raise UsageError(
             f"{blend.described} blends images, and there is nothing between two class ids of a "
             "mask; use a step that pastes, such as cutmix, or --masks none"
+        )
+    if abs(recipe.mask_fill) > _MOST_FILL:
+        raise UsageError(
+            f"mask_fill {recipe.mask_fill}: ids beyond ±{_MOST_FILL:,} cannot be filled with"
         )
     info = np.iinfo(masks.dtype)
     if not info.min <= recipe.mask_fill <= info.max:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from augtool.errors import UsageError
-from augtool.params import ParamsLike, build
+from augtool.params import ParamsLike, build, is_number
 from augtool.sampling import EVERYTHING, Sampling
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -281,7 +281,7 @@ def step_of(table: Mapping[str, Any], where: str = "step") -> Step | Choice:
 def _option(values: dict[str, Any], number: int) -> tuple[float, Step | None]:
     try:
         weight = values.pop("weight", None)
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
+        if not is_number(weight):
             raise UsageError(f"{values.get('method', 'a step')} needs a weight, a number")
         if values.get("method") != NONE:
             return float(weight), _plain_step(values)
@@ -298,7 +298,7 @@ def _plain_step(values: dict[str, Any]) -> Step:
         raise UsageError('a step needs a method, such as method = "cutmix"')
     if method == NONE:
         raise UsageError("method 'none' is one of several, in one_of: it leaves a row as it is")
-    if prob is not None and (isinstance(prob, bool) or not isinstance(prob, int | float)):
+    if prob is not None and not is_number(prob):
         raise UsageError(f"{method}: prob {prob!r}: must be a number in 0…1")
     return step(method, prob=prob, **values)
 

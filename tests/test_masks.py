@@ -125,6 +125,7 @@ class Fake:
         (Recipe((step("mixup"),)), "uint8", "mixup blends images.*use a step that pastes"),
         (Recipe((one_of((1.0, step("smoothmix"))),)), "int32", "smoothmix blends images"),
         (Recipe((step("cutmix"),), weight_by="masks"), None, "the source has no masks"),
+        (Recipe((step("cutmix"),), mask_fill=2**53 + 1), "int64", "cannot be filled with"),
         (Recipe((step("cutmix"),), mask_fill=-1), "uint8", "mask_fill -1: the masks are uint8"),
     ],
 )

@@ -102,6 +102,11 @@ def test_a_chain_survives_plain_values() -> None:
             "step 2: one_of: 128 options: at most 127",
         ),
         ({"method": "cutmix", "alpha": math.inf}, "step 2: cutmix: alpha inf: must be a finite"),
+        ({"method": "cutmix", "alpha": 10**400}, "step 2: cutmix: alpha '1000*': must be a number"),
+        ({"method": "erase", "mean": 10**400}, "step 2: erase: mean '1000*': must be a list"),
+        ({"method": "erase", "fill": 10**400}, "step 2: erase: fill 1000*: must be mean, noise"),
+        ({"method": "cutmix", "prob": 10**400}, "step 2: cutmix: prob 1000*: must be a number"),
+        ({"one_of": [{"method": "flip", "weight": 10**400}]}, "option 1: flip needs a weight"),
         ({"one_of": []}, "step 2: one_of: give each step a weight"),
     ],
 )
@@ -120,6 +125,8 @@ def test_a_wrong_step_of_a_chain_is_named_with_its_place(
         ({"keep_originals": 1}, "recipe: keep_originals 1: must be true or false"),
         ({"order": "random"}, "recipe: order 'random': must be one of shuffled, source"),
         ({"reading": {"size": 32}}, "reading: size 32: must be a list"),
+        ({"label_smoothing": 10**400}, "recipe: label_smoothing 1000*: must be a number"),
+        ({"sampling": {"only_classes": [0]}}, r"only_classes \[0\]: must be a list of text"),
         ({"steps": 3}, r"needs \[\[steps\]\] tables"),
     ],
 )
