@@ -41,6 +41,10 @@ def sample_of(
         candidates = np.arange(rows) if chosen is None else chosen
         held, said = held_out(recipe.sampling.holdout, candidates, known)
         chosen, warnings = np.setdiff1d(candidates, held, assume_unique=True), (*warnings, *said)
+    if recipe.sampling.balance != "none":  # after the holdout, which does not depend on it
+        option = f"balance {recipe.sampling.balance}"
+        chosen, said = _of_known_class(_all(chosen, rows), known, option)
+        warnings = (*warnings, *said)
     places = _places(recipe, rows, chosen, known, block_rows)
     _check_pairs(recipe, rows if chosen is None else chosen, known)
     return Sample(places, held, warnings)
@@ -61,9 +65,6 @@ def _chosen(
         chosen = chosen[np.isin(known.classes[chosen], known.chosen_classes())]
     if known.classes is not None and sampling.per_class is not None:
         chosen, said = _few_of_each(_all(chosen, rows), known, sampling.per_class, _seed(recipe))
-        warnings.extend(said)
-    if known.classes is not None and sampling.balance != "none":
-        chosen, said = _of_known_class(_all(chosen, rows), known, f"balance {sampling.balance}")
         warnings.extend(said)
     usable = rows if chosen is None else len(chosen)
     if recipe.limit is not None and recipe.limit < usable:

@@ -319,13 +319,18 @@ def test_the_validation_plan_has_what_is_held_out_in_order_and_unmixed() -> None
     assert not set(src[:, 0]) & set(bases(train))
 
 
-def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn() -> None:
-    classes, names = classes_of([300, 100]), ("a", "b")
-    plain = plan_of(Known(Sampling(holdout=0.2), classes, names), 400)
-    drawn = plan_of(Known(Sampling(holdout=0.2, balance="classes"), classes, names), 400)
+@pytest.mark.parametrize("rule", ["classes", "sqrt"])
+def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn(rule: Any) -> None:
+    classes, names = classes_of([300, 100, 40]), ("a", "b")
+    classes[classes == 2] = -1
+    plain = plan_of(Known(Sampling(holdout=0.2), classes, names), 440)
+    drawn = plan_of(Known(Sampling(holdout=0.2, balance=rule), classes, names), 440)
     assert plain.held is not None
     assert np.array_equal(plain.held, drawn.held)
     assert not set(plain.held) & set(bases(drawn))
+    assert drawn.warnings == (
+        f"balance {rule}: 32 of 352 rows are left out: their class is not known",
+    )
 
 
 @pytest.mark.parametrize(
