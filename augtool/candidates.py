@@ -38,7 +38,8 @@ def sample_of(
     chosen, warnings = _chosen(recipe, rows, good, known)
     held = None
     if recipe.sampling.holdout is not None:
-        candidates = np.arange(rows) if chosen is None else chosen
+        _check_some(chosen)
+        candidates = _all(chosen, rows)
         held, said = held_out(recipe.sampling.holdout, candidates, known)
         chosen, warnings = np.setdiff1d(candidates, held, assume_unique=True), (*warnings, *said)
     if recipe.sampling.balance != "none":  # after the holdout, which does not depend on it
@@ -120,8 +121,7 @@ def _places(
     recipe: Recipe, rows: int, chosen: Ints | None, known: Known, block_rows: int
 ) -> Places | None:
     sampling = recipe.sampling
-    if chosen is not None and not len(chosen):
-        raise SourceError("no row of the source takes part: ask for more classes or rows")
+    _check_some(chosen)
     keys = known.keys if sampling.alike else None
     if sampling.balance != "none":
         if sampling.pair == "same-group":
@@ -149,6 +149,11 @@ def _places(
         candidates = _all(chosen, rows)
         return listed(candidates, keys[candidates])
     return None if chosen is None else listed(chosen)
+
+
+def _check_some(chosen: Ints | None) -> None:
+    if chosen is not None and not len(chosen):
+        raise SourceError("no row of the source takes part: ask for more classes or rows")
 
 
 def _check_pairs(recipe: Recipe, chosen: Ints | int, known: Known) -> None:

@@ -46,7 +46,7 @@ def held_out(share: float, rows: Ints, known: Known) -> tuple[Ints, tuple[str, .
 def _check(share: float, wanted: int, rows: Ints, known: Known) -> None:
     """Raise `UsageError` when nothing can be held out, or nothing would be left to mix."""
     if len(rows) < 2:
-        raise UsageError(f"holdout {share:g}: nothing would be left to mix of {len(rows)} row")
+        raise UsageError(f"holdout {share:g}: there is one row, and it cannot be parted")
     if not wanted:
         raise UsageError(
             f"holdout {share:g}: nothing of {len(rows)} rows can be held out so; "

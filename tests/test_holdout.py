@@ -135,6 +135,11 @@ def test_one_group_cannot_be_parted() -> None:
         held_of(0.5, None, np.zeros(9, int))
 
 
+def test_one_row_cannot_be_parted() -> None:
+    with pytest.raises(UsageError, match="there is one row"):
+        held_of(0.5, np.zeros(1, int))
+
+
 def test_what_classes_of_one_row_leave_of_the_share_is_told() -> None:
     held, said = held_of(0.2, np.array([*range(50), 50, 50, 51, 51]))
     assert len(held) == 2

@@ -296,8 +296,10 @@ def test_an_unknown_class_is_told_with_the_nearest() -> None:
         plan_of(known, 10)
 
 
-def test_nothing_left_is_an_error() -> None:
-    known = Known(Sampling(only_classes=("b",)), np.zeros(9, int), ("a", "b"))
+@pytest.mark.parametrize("holdout", [None, 0.2])
+def test_nothing_left_is_an_error(holdout: float | None) -> None:
+    sampling = Sampling(only_classes=("b",), holdout=holdout)
+    known = Known(sampling, np.zeros(9, int), ("a", "b"))
     with pytest.raises(SourceError, match="no row of the source takes part"):
         plan_of(known, 9)
 
