@@ -120,6 +120,9 @@ def test_an_output_of_a_random_chain_is_what_it_says(data: st.DataObject, place:
         copies=data.draw(st.integers(1, 2), label="copies"),
         num=data.draw(st.none() | st.integers(1, 3 * N), label="num"),
         keep_originals=data.draw(st.booleans(), label="originals"),
+        weight_by=data.draw(st.sampled_from(["area", "masks"]), label="by")
+        if with_masks
+        else "area",
         block_rows=16,
         reading=Reading(label_key=tuple(targets), mask_key="masks" if with_masks else "none"),
         sampling=Sampling(
@@ -148,6 +151,8 @@ def test_an_output_of_a_random_chain_is_what_it_says(data: st.DataObject, place:
     assert np.array_equal(again.block.weight, weight)
     if with_masks:
         assert np.array_equal(again.masks, output.masks[:])
+    if recipe.weight_by == "masks":
+        assert np.array_equal(again.block.area, output.field("area_weight")[:])
 
 
 @pytest.mark.parametrize("mixes", ["pastes", "blends"])
