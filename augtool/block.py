@@ -46,6 +46,9 @@ class Block:
         pixels are known.
     area
         (m, S) float32, each source's share of the pixels, where ``weight`` follows another rule.
+    bare
+        (m,) bool, the rows of several sources in which no object is seen, so that their weights are
+        those of the area; None where objects have no part in weights.
     unmet
         (t,) bool, the rows with a partner that the recipe's pairing does not want, or without one;
         None when there is no such row.
@@ -64,6 +67,7 @@ class Block:
     stop: int
     weights: Floats | None = None
     area: Floats | None = None
+    bare: Bools | None = None
     unmet: Bools | None = None
     measured: bool = False
 
@@ -133,8 +137,11 @@ class Block:
         """Rows low … high−1 of those that are made; the table stays."""
         weights = None if self.weights is None else self.weights[low:high]
         area = None if self.area is None else self.area[low:high]
+        bare = None if self.bare is None else self.bare[low:high]
         start, stop = self.start + low, min(self.start + high, self.stop)
-        return dataclasses.replace(self, start=start, stop=stop, weights=weights, area=area)
+        return dataclasses.replace(
+            self, start=start, stop=stop, weights=weights, area=area, bare=bare
+        )
 
     def compact(self) -> Block:
         """The same rows in a table, and with members, of only what they need."""

@@ -12,7 +12,7 @@ from augtool.errors import SourceError, UsageError
 from augtool.holdout import held_out
 from augtool.known import Known
 from augtool.recipe import Recipe
-from augtool.virtual import Places, balanced, listed, weighted
+from augtool.virtual import Places, balanced, dealt, listed, weighted
 
 Ints = npt.NDArray[np.int64]
 
@@ -27,18 +27,26 @@ class Sample:
     warnings: tuple[str, ...] = ()
 
 
-def sample_of(recipe: Recipe, rows: int, good: Ints | None, known: Known) -> Sample:
-    """Take a sample of a source of ``rows`` rows, of which ``good`` can be read (None: all).
+def sample_of(
+    recipe: Recipe, rows: int, good: Ints | None, known: Known, block_rows: int
+) -> Sample:
+    """Take a sample of a source of ``rows`` rows, of which ``good`` can be read (None: all), for
+    blocks of ``block_rows``.
 
     Raises `UsageError` for what cannot be met and `SourceError` when nothing is left.
     """
     chosen, warnings = _chosen(recipe, rows, good, known)
     held = None
     if recipe.sampling.holdout is not None:
-        candidates = np.arange(rows) if chosen is None else chosen
-        held, said = held_out(recipe.sampling.holdout, candidates, known, recipe.seed)
+        _check_some(chosen)
+        candidates = _all(chosen, rows)
+        held, said = held_out(recipe.sampling.holdout, candidates, known)
         chosen, warnings = np.setdiff1d(candidates, held, assume_unique=True), (*warnings, *said)
-    places = _places(recipe, rows, chosen, known)
+    if recipe.sampling.balance != "none":  # after the holdout, which does not depend on it
+        option = f"balance {recipe.sampling.balance}"
+        chosen, said = _of_known_class(_all(chosen, rows), known, option)
+        warnings = (*warnings, *said)
+    places = _places(recipe, rows, chosen, known, block_rows)
     _check_pairs(recipe, rows if chosen is None else chosen, known)
     return Sample(places, held, warnings)
 
@@ -57,16 +65,20 @@ def _chosen(
         chosen = _all(chosen, rows)
         chosen = chosen[np.isin(known.classes[chosen], known.chosen_classes())]
     if known.classes is not None and sampling.per_class is not None:
-        chosen, said = _few_of_each(_all(chosen, rows), known, sampling.per_class, recipe.seed)
+        chosen, said = _few_of_each(_all(chosen, rows), known, sampling.per_class, _seed(recipe))
         warnings.extend(said)
-    if known.classes is not None and sampling.balance != "none":
-        chosen = _all(chosen, rows)
-        chosen = chosen[known.classes[chosen] >= 0]
     usable = rows if chosen is None else len(chosen)
     if recipe.limit is not None and recipe.limit < usable:
         spread = np.arange(recipe.limit, dtype=np.int64) * usable // recipe.limit
         chosen = spread if chosen is None else chosen[spread]
     return chosen, tuple(warnings)
+
+
+def _seed(recipe: Recipe) -> int:
+    """The seed by which few rows of each class are drawn: where some are held out, that of these,
+    so that a row is not held out in one run and mixed in another."""
+    sampling = recipe.sampling
+    return recipe.seed if sampling.holdout is None else sampling.holdout_seed
 
 
 def _all(chosen: Ints | None, rows: int) -> Ints:
@@ -77,8 +89,8 @@ def _few_of_each(
     candidates: Ints, known: Known, most: int, seed: int
 ) -> tuple[Ints, tuple[str, ...]]:
     """At most so many rows of each class, rising; rows of no known class are left out."""
+    candidates, said = _of_known_class(candidates, known, f"per-class {most}")
     assert known.classes is not None
-    candidates = candidates[known.classes[candidates] >= 0]
     generator = rng.stream(seed, "", "per_class", 0, 0)
     around = candidates[generator.permutation(len(candidates))]
     around = around[np.argsort(known.classes[around], kind="stable")]
@@ -88,16 +100,28 @@ def _few_of_each(
     chosen = np.sort(around[np.arange(len(around)) - starts[run] < most])
     few = np.flatnonzero(counts < most)
     if not len(few):
-        return chosen, ()
+        return chosen, said
     first = f"{known.names[present[few[0]]]} with {counts[few[0]]}"
     classes = "a class has" if len(few) == 1 else f"{len(few)} classes have"
-    return chosen, (f"per-class {most}: {classes} fewer rows, such as {first}",)
+    return chosen, (*said, f"per-class {most}: {classes} fewer rows, such as {first}")
 
 
-def _places(recipe: Recipe, rows: int, chosen: Ints | None, known: Known) -> Places | None:
+def _of_known_class(candidates: Ints, known: Known, option: str) -> tuple[Ints, tuple[str, ...]]:
+    """The candidates of which the class is known, and what to say of those that are left out."""
+    assert known.classes is not None
+    chosen = candidates[known.classes[candidates] >= 0]
+    out = len(candidates) - len(chosen)
+    if not out:
+        return chosen, ()
+    rows = f"{out:,} of {len(candidates):,} rows"
+    return chosen, (f"{option}: {rows} are left out: their class is not known",)
+
+
+def _places(
+    recipe: Recipe, rows: int, chosen: Ints | None, known: Known, block_rows: int
+) -> Places | None:
     sampling = recipe.sampling
-    if chosen is not None and not len(chosen):
-        raise SourceError("no row of the source takes part: ask for more classes or rows")
+    _check_some(chosen)
     keys = known.keys if sampling.alike else None
     if sampling.balance != "none":
         if sampling.pair == "same-group":
@@ -107,12 +131,17 @@ def _places(recipe: Recipe, rows: int, chosen: Ints | None, known: Known) -> Pla
             )
         assert known.classes is not None
         candidates = _all(chosen, rows)
-        return balanced(candidates, known.classes[candidates], sampling.balance, recipe.seed)
+        classes = known.classes[candidates]
+        blocks_hold_pairs = min(block_rows, len(candidates)) >= 3 * len(np.unique(classes))
+        if sampling.balance == "classes" and (blocks_hold_pairs or not sampling.alike):
+            return dealt(candidates, classes, recipe.seed)
+        return balanced(candidates, classes, sampling.balance, recipe.seed)
     if known.weights is not None:
         candidates = _all(chosen, rows)
-        weights = known.weights[candidates]
-        if not weights.any():
+        candidates = candidates[known.weights[candidates] > 0]
+        if not len(candidates):
             raise UsageError("row-weights: all rows have weight 0; give some a weight above 0")
+        weights = known.weights[candidates]
         return weighted(
             candidates, weights, recipe.seed, None if keys is None else keys[candidates]
         )
@@ -120,6 +149,11 @@ def _places(recipe: Recipe, rows: int, chosen: Ints | None, known: Known) -> Pla
         candidates = _all(chosen, rows)
         return listed(candidates, keys[candidates])
     return None if chosen is None else listed(chosen)
+
+
+def _check_some(chosen: Ints | None) -> None:
+    if chosen is not None and not len(chosen):
+        raise SourceError("no row of the source takes part: ask for more classes or rows")
 
 
 def _check_pairs(recipe: Recipe, chosen: Ints | int, known: Known) -> None:

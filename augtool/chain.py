@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from augtool import methods
+from augtool.errors import UsageError
 from augtool.methods._contract import Column, Measures, Method, Remaps
 from augtool.recipe import Choice, Step
 
@@ -16,10 +18,14 @@ CHOICE = "choice"
 
 @dataclass(frozen=True)
 class Option:
-    """A step under the name that its columns and streams have: ``cutmix``, then ``cutmix2``."""
+    """A step under the name that its columns and streams have: ``cutmix``, then ``cutmix2``.
+
+    ``place`` says where it stands in its recipe, "step 2: option 1"; empty when it stands alone.
+    """
 
     name: str
     step: Step
+    place: str = ""
 
     @cached_property
     def method(self) -> Method:
@@ -59,7 +65,20 @@ class Option:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "step": self.step}  # a module cannot be pickled
+        fields = dataclasses.fields(self)  # a module cannot be pickled
+        return {field.name: getattr(self, field.name) for field in fields}
+
+    @property
+    def described(self) -> str:
+        """ "step 2: option 1: cutmix": how messages name it."""
+        return f"{self.place}: {self.step.method}" if self.place else self.step.method
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise `UsageError`, with the place of the step, when it cannot mix rows of this shape."""
+        try:
+            self.method.check_shape(self.step.params, shape)
+        except UsageError as error:
+            raise UsageError(f"{self.place}: {error}" if self.place else str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -98,19 +117,18 @@ def links_of(steps: Sequence[Step | Choice]) -> tuple[Link, ...]:
         used[name] = used.get(name, 0) + 1
         return name if used[name] == 1 else f"{name}{used[name]}"
 
-    def option(one: Step) -> Option:
-        return Option(named(one.method), one)
-
-    return tuple(
-        Link(
-            tuple(None if each is None else option(each) for each in one.steps),
-            one.weights,
-            named(CHOICE),
+    def options(one: Choice, place: str) -> tuple[Option | None, ...]:
+        return tuple(
+            None if each is None else Option(named(each.method), each, f"{place}: option {number}")
+            for number, each in enumerate(one.steps, start=1)
         )
-        if isinstance(one, Choice)
-        else Link((option(one),))
-        for one in steps
-    )
+
+    def link(one: Step | Choice, place: str) -> Link:
+        if isinstance(one, Choice):
+            return Link(options(one, place), one.weights, named(CHOICE))
+        return Link((Option(named(one.method), one, place if len(steps) > 1 else ""),))
+
+    return tuple(link(one, f"step {number}") for number, one in enumerate(steps, start=1))
 
 
 def is_chain(links: Sequence[Link]) -> bool:
@@ -144,9 +162,15 @@ def is_tracked(links: Sequence[Link]) -> bool:
     return mixing > 1 or (mixing == 1 and loses)
 
 
+def first_blend(links: Sequence[Link]) -> Option | None:
+    """The first step after which a pixel can have several owners."""
+    steps = (option for link in links for option in link.steps)
+    return next((option for option in steps if option.method.OWNERS == "blended"), None)
+
+
 def blends(links: Sequence[Link]) -> bool:
     """Whether a pixel can have several owners."""
-    return any(option.method.OWNERS == "blended" for link in links for option in link.steps)
+    return first_blend(links) is not None
 
 
 def kernels_of(steps: Sequence[Step | Choice], *, by_objects: bool = False) -> tuple[str, ...]:

@@ -122,8 +122,8 @@ def _tasks(
         rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
         return sum(-(-(stop - start) // rows) for start, stop in shards)
     last = plan.passes - 1
-    groups = plan.group(last) + 1
-    begins_group = last == 0 or plan.group(last - 1) < groups - 1
+    groups = plan.group(last) - plan.group(0) + 1
+    begins_group = last == 0 or plan.group(last - 1) < plan.group(last)
     rows = plan.total - last * plan.n if begins_group else plan.n  # of the last group's first pass
     begun = sum(plan.bounds(block)[0] < rows for block in range(0, plan.blocks, blocks))
     return (groups - 1) * -(-plan.blocks // blocks) + begun
@@ -202,6 +202,10 @@ def _label_mass(source: Source, plan: Plan, smoothing: float) -> dict[str, float
     """Each class's expected share of the rows: each source row is as often base as partner."""
     target = source.targets[0]
     names = target.class_names or tuple(map(str, range(target.width)))
-    mass = labels.mass(target, plan.rows_of_pass()) * plan.total / plan.n
+    unmixed = min(plan.total, plan.n) if plan.recipe.keep_originals else 0
+    mass = labels.mass(target, plan.rows_of_pass()) * (plan.total - unmixed) / plan.n
+    if unmixed:
+        rows = None if plan.places is None else plan.places.rows
+        mass = mass + labels.mass(target, rows) * unmixed / plan.n
     mass = mass * (1 - smoothing) + smoothing * plan.total / target.width
     return dict(zip(names, mass.tolist(), strict=True))

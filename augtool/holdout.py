@@ -10,42 +10,73 @@ import numpy.typing as npt
 from augtool import rng
 from augtool.errors import UsageError
 from augtool.known import Known
+from augtool.whole_groups import chosen
 
 Ints = npt.NDArray[np.int64]
 
-_SWEEPS = 4
+_FAR = 10  # a tenth more or less than was asked for, of the smaller part, is worth a word
 
 
-def held_out(share: float, rows: Ints, known: Known, seed: int) -> tuple[Ints, tuple[str, ...]]:
-    """The share of ``rows`` that is held out, rising, drawn by the seed, and warnings.
+def held_out(share: float, rows: Ints, known: Known) -> tuple[Ints, tuple[str, ...]]:
+    """The share of ``rows`` that is held out, rising, drawn by the recipe's ``holdout_seed``, and
+    warnings.
 
     Of all rows, to the nearest whole number, and of each class, rounded down or up; but a class
-    keeps a row. With groups only whole ones are held out, chosen so that the numbers come near to
-    these. Raises `UsageError` when no row can be held out, or none would be left.
+    keeps a row, unless all classes have but one. With groups only whole ones are held out, some and
+    not all, chosen so that the numbers come near to these. Raises `UsageError` when no row can be
+    held out, or none would be left.
     """
     classes = np.zeros(len(rows), np.int64) if known.classes is None else known.classes[rows]
+    if (classes < 0).all() or len(np.unique(classes)) == len(rows):
+        classes = np.zeros(len(rows), np.int64)
     _, number, counts = np.unique(classes, return_inverse=True, return_counts=True)
-    generator = rng.stream(seed, "", "holdout", 0, 0)
-    quotas = _quotas(share, counts, generator)
+    wanted = min(int(len(rows) * Fraction(repr(share)) + Fraction(1, 2)), len(rows) - 1)
+    _check(share, wanted, rows, known)
+    generator = rng.stream(known.sampling.holdout_seed, "", "holdout", 0, 0)
+    quotas = _quotas(share, wanted, counts, generator)
     if known.groups is None:
-        around = generator.permutation(len(rows))
-        around = around[np.argsort(number[around], kind="stable")]
-        starts = np.cumsum(counts) - counts
-        place = np.arange(len(rows)) - starts[number[around]]
-        held = rows[around[place < quotas[number[around]]]]
+        held = rows[_of_each(number, quotas, counts, generator)]
     else:
-        held = rows[_whole_groups(known.groups[rows], number, quotas, generator)]
-    if len(held) == len(rows):
-        raise UsageError(
-            f"holdout {share:g}: nothing would be left to mix; ask for a smaller share"
-        )
-    if not len(held):
+        held = rows[chosen(known.groups[rows], number, wanted, quotas, generator)]
+    said = () if known.classes is None else _lacking(known, rows, held)
+    why = "each class keeps a row" if known.groups is None else "whole groups allow none nearer"
+    return held, (*_far(share, wanted, len(held), len(rows), why), *said)
+
+
+def _check(share: float, wanted: int, rows: Ints, known: Known) -> None:
+    """Raise `UsageError` when nothing can be held out, or nothing would be left to mix."""
+    if len(rows) < 2:
+        raise UsageError(f"holdout {share:g}: there is one row, and it cannot be parted")
+    if not wanted:
         raise UsageError(
             f"holdout {share:g}: nothing of {len(rows)} rows can be held out so; "
-            "ask for a larger share" + (", or smaller groups" if known.groups is not None else "")
+            "ask for a larger share"
         )
-    held = np.sort(held)
-    return held, () if known.classes is None else _lacking(known, rows, held)
+    if known.groups is not None and len(np.unique(known.groups[rows])) == 1:
+        raise UsageError(
+            f"holdout {share:g}: all {len(rows)} rows are of one group, which cannot be parted; "
+            "leave out group-by, or take another column"
+        )
+
+
+def _of_each(
+    number: Ints, quotas: Ints, counts: Ints, generator: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """(n,) so many rows of each class, drawn."""
+    around = generator.permutation(len(number))
+    around = around[np.argsort(number[around], kind="stable")]
+    place = np.arange(len(number)) - (np.cumsum(counts) - counts)[number[around]]
+    held = np.zeros(len(number), np.bool_)
+    held[around[place < quotas[number[around]]]] = True
+    return held
+
+
+def _far(share: float, wanted: int, held: int, rows: int, why: str) -> tuple[str, ...]:
+    """What to say when it is not about the share that was asked for, and ``why``."""
+    if abs(held - wanted) <= max(1, min(wanted, rows - wanted) // _FAR):
+        return ()
+    got = held / rows
+    return (f"holdout {share:g}: {held:,} of {rows:,} rows are held out, {got:.3g}: {why}",)
 
 
 def _lacking(known: Known, rows: Ints, held: Ints) -> tuple[str, ...]:
@@ -66,10 +97,9 @@ def _lacking(known: Known, rows: Ints, held: Ints) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _quotas(share: float, counts: Ints, generator: np.random.Generator) -> Ints:
+def _quotas(share: float, wanted: int, counts: Ints, generator: np.random.Generator) -> Ints:
     """(K,) how many rows of each class."""
     part = Fraction(repr(share))
-    wanted = int(sum(counts.tolist()) * part + Fraction(1, 2))
     around = generator.permutation(len(counts))  # who comes first on a tie
     quotas = np.empty(len(counts), np.int64)
     shares = [counts.tolist()[one] * part for one in around]
@@ -79,28 +109,3 @@ def _quotas(share: float, counts: Ints, generator: np.random.Generator) -> Ints:
         made[one] += 1
     quotas[around] = made
     return np.minimum(quotas, np.maximum(counts - 1, 0))
-
-
-def _whole_groups(
-    groups: Ints, classes: Ints, quotas: Ints, generator: np.random.Generator
-) -> npt.NDArray[np.bool_]:
-    """(n,) the rows of groups that are held out. One after the other, large ones first, a group is
-    taken in or out when that brings the counts of the classes nearer to their quotas; a few times
-    over, since what helped early can hinder late."""
-    present, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    drawn = generator.permutation(len(present))
-    order = drawn[np.argsort(-sizes[drawn], kind="stable")]
-    cells, counts = np.unique(number * len(quotas) + classes, return_counts=True)
-    group_of, class_of = np.divmod(cells, len(quotas))
-    starts = np.searchsorted(group_of, np.arange(len(present) + 1)).tolist()
-    members, amounts, wanted = class_of.tolist(), counts.tolist(), quotas.tolist()
-    taken = np.zeros(len(present), np.bool_)
-    for group in order.tolist() * _SWEEPS:
-        own = range(starts[group], starts[group + 1])
-        sign = -1 if taken[group] else 1
-        nearer = sum(amounts[i] * (2 * sign * wanted[members[i]] - amounts[i]) for i in own)
-        if nearer > 0:
-            taken[group] = not taken[group]
-            for i in own:
-                wanted[members[i]] -= sign * amounts[i]
-    return np.asarray(taken[number])

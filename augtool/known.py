@@ -109,9 +109,12 @@ def classes_of(target: Target, why: str) -> Ints:
     Raises `UsageError`, which begins with ``why``, for targets that are no classes.
     """
     if not target.has_hard_label:
-        what = "multi-hot labels" if target.kind == "multihot" else "values to regress"
-        instead = "row-weights KEY" if why.startswith("balance") else "a column, with group-by KEY"
-        raise UsageError(f"{why}: {target.name or 'the labels'} are {what}, not classes; {instead}")
+        what = "multi-hot" if target.kind == "multihot" else "values to regress"
+        by_draws = why.startswith("balance")
+        instead = "row-weights KEY" if by_draws else "groups of a column, with group-by KEY"
+        raise UsageError(
+            f"{why}: {target.name or 'the labels'} are {what}, not classes; use {instead}"
+        )
     if target.kind == "classes":
         return np.asarray(target.values, np.int64)
     ids = np.empty(len(target.values), np.int64)

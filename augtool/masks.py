@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from augtool.chain import links_of
+from augtool.chain import first_blend, links_of
 from augtool.errors import UsageError
 from augtool.recipe import Recipe
 from augtool.sources._contract import Masks, Source
+
+_MOST_FILL = 1 << 53  # kernels fill with float64
 
 
 def has_ids(masks: Masks | None) -> bool:
@@ -39,13 +41,16 @@ def check(recipe: Recipe, masks: Masks | None) -> None:
         return
     if not has_ids(masks):
         return
-    for link in links_of(recipe.steps):
-        for option in link.steps:
-            if option.method.OWNERS == "blended":
-                raise UsageError(
-                    f"{option.name} blends images, and there is nothing between two class ids of a "
-                    "mask; use a step that pastes, such as cutmix, or --masks none"
-                )
+    blend = first_blend(links_of(recipe.steps))
+    if blend is not None:
+        raise UsageError(
+            f"{blend.described} blends images, and there is nothing between two class ids of a "
+            "mask; use a step that pastes, such as cutmix, or --masks none"
+        )
+    if abs(recipe.mask_fill) > _MOST_FILL:
+        raise UsageError(
+            f"mask_fill {recipe.mask_fill}: ids beyond ±{_MOST_FILL:,} cannot be filled with"
+        )
     info = np.iinfo(masks.dtype)
     if not info.min <= recipe.mask_fill <= info.max:
         raise UsageError(

@@ -31,6 +31,7 @@ from augtool.apply import (
 )
 from augtool.block import Block, Ints
 from augtool.chain import Link, Option, blends, is_tracked, layers_of
+from augtool.errors import SourceError
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -57,8 +58,21 @@ def weighed(block: Block, shape: tuple[int, ...], objects: Members | None = None
     area = np.concatenate(parts).astype(np.float32)
     if objects is None:
         return dataclasses.replace(block, weights=area)
-    weights = _of_objects(block, walk, objects, area)
-    return dataclasses.replace(block, weights=weights, area=area)
+    share = _of_objects(block, walk, objects)
+    unseen = np.asarray(~share.any(axis=1))
+    weights = np.where(unseen[:, None], area, _over_all(share)).astype(np.float32)
+    bare = unseen & ((area > 0).sum(axis=1) > 1)
+    return dataclasses.replace(block, weights=weights, area=area, bare=bare)
+
+
+def said(count: int, rows: int) -> tuple[str, ...]:
+    """What to tell of ``count`` among ``rows`` rows that are `Block.bare`."""
+    if not count:
+        return ()
+    return (
+        f"weight_by masks: {count:,} of {rows:,} rows are weighed by area, since no object is "
+        "seen in them",
+    )
 
 
 def looked(block: Block, members: Members, objects: Members | None = None) -> Ready:
@@ -181,20 +195,35 @@ def seen(option: Option) -> Any:
     return None if option.method.OWNERS == "kept" else option.on_maps(0)
 
 
-def _of_objects(block: Block, walk: _Walk, objects: Members, area: Floats) -> Floats:
-    """(m, S) float32: the share of each source's object that is seen, over the sum of these; a row
-    without any takes its area."""
+def _of_objects(block: Block, walk: _Walk, objects: Members) -> npt.NDArray[np.float64]:
+    """(m, S) the share of each source's object that is seen; 0 for one that has none."""
     state = objects.state(block)
-    whole = _mass(state.pixels[state.index])  # (t,)
+    maps = state.pixels[state.index]
+    _check_importance(maps, block)
+    whole = _mass(maps)  # (t,)
     state = before_last(block, objects, seen)
     visible = [_visible(block, state, rows, owners, walk.width) for rows, owners in walk.parts()]
     slots = block.slots
     of_member = np.zeros(len(block.members))
     of_member[block.base] = whole
     total = np.where(slots < 0, 0, of_member[slots])
-    share = np.divide(np.concatenate(visible), total, out=np.zeros(total.shape), where=total > 0)
-    seen_any = np.asarray(share.any(axis=1))[:, None]
-    return np.where(seen_any, _over_all(share), area).astype(np.float32)
+    share: npt.NDArray[np.float64] = np.divide(
+        np.concatenate(visible), total, out=np.zeros(total.shape), where=total > 0
+    )
+    return share
+
+
+def _check_importance(maps: Array, block: Block) -> None:
+    """Raise `SourceError`, with the row, where a map (t, H, W) makes no shares."""
+    if maps.dtype.kind != "f":
+        return
+    fine = ((maps >= 0) & (maps < np.inf)).reshape(len(maps), -1).all(axis=1)
+    if not fine.all():
+        row = block.members[block.base[np.argmin(fine)]]
+        raise SourceError(
+            f"row {row}: its importance map has values that are negative or no finite numbers; "
+            "give numbers from 0"
+        )
 
 
 def _visible(

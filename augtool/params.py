@@ -62,6 +62,8 @@ class Bounds:
         if self.admits:
             return None if self.admits(value) else f"must be {self.form}"
         numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            return "must be a finite number"
         if not all(isinstance(number, int | float) and self._admits(number) for number in numbers):
             return f"must be {self.words()}"
         if self.rising and list(numbers) != sorted(numbers):
@@ -69,8 +71,7 @@ class Bounds:
         return None
 
     def _admits(self, number: float) -> bool:
-        inside = self.low <= number <= self.high and self.above < number < self.below
-        return inside and math.isfinite(number)
+        return self.low <= number <= self.high and self.above < number < self.below
 
     def words(self) -> str:
         """The bounds as a person says them: "above 0, at most 1"."""
@@ -138,6 +139,13 @@ def build(cls: type[AnyParams], values: Mapping[str, Any], where: str) -> AnyPar
         raise UsageError(f"{where}: {error}") from None
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold: no bool, and no whole number beyond."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 1 << 1023
+
+
 def _fits(value: Any, hint: Any, *, fractions: bool = False) -> bool:
     """Whether a value is of a type, where whole numbers pass as floats and no bool as a number.
     With ``fractions`` they pass as whole numbers, for which `check` has its own words."""
@@ -155,8 +163,8 @@ def _fits(value: Any, hint: Any, *, fractions: bool = False) -> bool:
     if parts:
         return any(_fits(value, part, fractions=fractions) for part in parts)
     if hint in (int, float):
-        kinds = (int, float) if fractions else (int, hint)
-        return isinstance(value, kinds) and not isinstance(value, bool)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole if hint is int and not fractions else is_number(value)
     return isinstance(value, hint)
 
 
@@ -168,8 +176,8 @@ def _words_of(hint: Any) -> str:
     if get_origin(hint) is tuple and parts[-1] in (int, float):
         kind = "whole numbers" if parts[-1] is int else "numbers"
         return f"a list of {len(parts)} {kind}"
-    if get_origin(hint) is tuple and parts[-1] is Ellipsis:
-        return "a list"
+    if get_origin(hint) is tuple and parts == [str, Ellipsis]:
+        return "a list of text"
     if len(parts) == 1 and get_origin(hint) is not tuple:
         return _words_of(parts[0])
     return names.get(hint, "a list")

@@ -21,17 +21,18 @@ import numpy.typing as npt
 from augtool import pairing, rng
 from augtool.block import Block, Ints
 from augtool.candidates import sample_of
-from augtool.chain import Link, Option, blends, is_tracked, links_of
+from augtool.chain import Link, Option, first_blend, is_tracked, links_of
 from augtool.errors import SourceError, UsageError
 from augtool.known import Known
 from augtool.methods._contract import Column
 from augtool.packing import Packing, packed
 from augtool.recipe import Recipe
-from augtool.virtual import Listed, Places
+from augtool.virtual import Keyed, Listed, Places
 
 COPIES_PER_SHUFFLE = 8
 _BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = (64, 2048)
+_MOST_SOURCES = 1024  # of a row: ten steps that mix two rows each
 _ORIGINALS = -1  # the copy number of the unmixed pass
 
 
@@ -88,6 +89,11 @@ class Plan:
     _packings: dict[int, Packing] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def drawn(self) -> bool:
+        """Whether copies differ in the source rows that they hold."""
+        return self.places is not None and self.places.drawn
+
+    @property
     def total(self) -> int:
         """M, the number of output rows."""
         if self.split == "validation":
@@ -109,11 +115,7 @@ class Plan:
     @property
     def block_rows(self) -> int:
         """B: the largest power of two whose rows fit 64 MiB, within 64 … 2048."""
-        if self.recipe.block_rows is not None:
-            return self.recipe.block_rows
-        fitting = _BLOCK_BYTES // max(1, math.prod(self.shape) * self.itemsize)
-        low, high = _BLOCK_ROWS
-        return min(max(1 << max(fitting.bit_length() - 1, 0), low), high)
+        return block_rows_of(self.recipe, self.shape, self.itemsize)
 
     @property
     def blocks(self) -> int:
@@ -148,34 +150,36 @@ class Plan:
 
     def group(self, number: int) -> int:
         """The group of copies that a pass belongs to: within it, blocks have the same members.
-        Where rows are drawn anew for each copy, or stored, each is a group."""
+        Where rows are drawn anew for each copy, or stored, each is a group, and so is the unmixed
+        pass."""
         return number if self.stored is not None else self._shuffle(number)
 
     def _shuffle(self, number: int) -> int:
         """The number of the shuffle that says which rows form the blocks of a pass."""
-        copy = max(self._copy(number), 0)
-        drawn = self.places is not None and self.places.drawn
-        return copy if drawn else copy // COPIES_PER_SHUFFLE
+        copy = self._copy(number)
+        return copy if self.drawn else max(copy, 0) // COPIES_PER_SHUFFLE
 
     def members(self, number: int, block: int) -> Ints:
         """(m,) int64: the places of 0 … n−1 that form a block of a pass, ascending."""
         places, group = np.arange(*self.bounds(block), dtype=np.int64), self._shuffle(number)
-        if self.split == "validation":
+        if self.split == "validation" or self._ordered(number):
             return places
-        if self.places is not None and self.recipe.sampling.alike:
+        if self.recipe.sampling.alike and not self._once(number):
             ordered = self._packing(group).rows(*self.bounds(block))
-            return np.sort(self.places.by_key(ordered))
+            return np.sort(self._keyed.by_key(ordered))
         return np.sort(rng.Shuffle.keyed(self.n, self.recipe.seed, group).rows(places))
 
     def rows_at(self, number: int, places: Ints) -> Ints:
         """(m,) places of a pass -> (m,) the source rows that stand there."""
         if self.places is None:
             return places
+        if self._once(number):
+            return np.asarray(self.places.rows[places])
         return self.places.at(max(self._copy(number), 0), places)
 
     def rows_of_pass(self) -> Ints | None:
-        """(n,) the source rows of the first pass; None when it has each row once."""
-        return None if self.places is None else self.rows_at(0, np.arange(self.n))
+        """(n,) the source rows of the first mixed pass; None when it has each row once."""
+        return None if self.places is None else self.places.at(0, np.arange(self.n))
 
     def validation(self) -> Plan | None:
         """The plan of what is held out."""
@@ -188,11 +192,23 @@ class Plan:
     def _packing(self, group: int) -> Packing:
         """How a group of copies is packed; that of the last group asked for is remembered."""
         if group not in self._packings:
-            assert self.places is not None
             self._packings.clear()
-            edges = self.places.edges(group)  # a group is a copy where copies differ
+            edges = self._keyed.edges(group)  # a group is a copy where copies differ
             self._packings[group] = packed(edges, self.block_rows, self.recipe.seed, group)
         return self._packings[group]
+
+    @property
+    def _keyed(self) -> Keyed:
+        assert isinstance(self.places, Keyed)
+        return self.places
+
+    def _once(self, number: int) -> bool:
+        """Whether a pass has each row once though others draw them: the unmixed one."""
+        return self.drawn and self._copy(number) == _ORIGINALS
+
+    def _ordered(self, number: int) -> bool:
+        """Whether the places of a pass are in the order of the output as they are."""
+        return self.places is not None and self.places.ordered and not self._once(number)
 
     def draw(self, number: int, block: int) -> Block:
         """Block ``block`` of pass ``number``, whole, whatever ``num`` cuts off."""
@@ -201,11 +217,12 @@ class Plan:
         places, copy = self.members(number, block), self._copy(number)
         low, rows = self.bounds(block)[0], len(places)
         in_order = self.recipe.order == "source" or self.split == "validation"
+        in_order = in_order or self._ordered(number)
         order = (
             np.arange(rows) if in_order else self._stream("order", copy, block).permutation(rows)
         )
         members, base, sources = self.rows_at(number, places), order, None
-        if self.places is not None and self.places.drawn:
+        if self.drawn:
             sources = members[order]
             members, base = np.unique(sources, return_inverse=True)
         keys = None if self.keys is None else self.keys[members[base]]
@@ -353,6 +370,15 @@ class _Drawn:
         return rng.stream(self.plan.recipe.seed, step, name, self.copy, self.block)
 
 
+def block_rows_of(recipe: Recipe, shape: tuple[int, ...], itemsize: int) -> int:
+    """See `Plan.block_rows`."""
+    if recipe.block_rows is not None:
+        return recipe.block_rows
+    fitting = _BLOCK_BYTES // max(1, math.prod(shape) * itemsize)
+    low, high = _BLOCK_ROWS
+    return min(max(1 << max(fitting.bit_length() - 1, 0), low), high)
+
+
 def pieces(plan: Plan, start: int, stop: int) -> Iterator[Piece]:
     """The pieces that make plan rows start … stop−1, in order."""
     while start < stop:
@@ -388,10 +414,8 @@ def make_plan(
             f"block_rows {recipe.block_rows}: {_widest(links)} mixes {width} rows of a block"
         )
     if recipe.sampling.pair != "any" and width == 1:
-        raise UsageError(
-            f"pair {recipe.sampling.pair}: {_widest(links)} mixes no rows; leave it out"
-        )
-    sample = sample_of(recipe, rows, good, known)
+        raise UsageError(f"pair {recipe.sampling.pair}: {_mixes_none(links)} no rows; leave it out")
+    sample = sample_of(recipe, rows, good, known, block_rows_of(recipe, shape, itemsize))
     usable = rows if sample.places is None else sample.places.n
     if usable < width:
         raise SourceError(
@@ -452,14 +476,26 @@ def check_chain(recipe: Recipe, links: tuple[Link, ...], shape: tuple[int, ...])
     """Raise `UsageError`, naming the step, when a chain cannot mix rows of this shape."""
     for link in links:
         for option in link.steps:
-            option.method.check_shape(option.step.params, shape)
-    if recipe.weight_by != "area" and blends(links):
+            option.check_shape(shape)
+    sources = math.prod(link.slots for link in links)
+    if sources > _MOST_SOURCES:
         raise UsageError(
-            f"weight_by {recipe.weight_by}: a blend shows every object faintly and none in part; "
-            "use steps that paste, such as cutmix, or weight_by area"
+            f"the steps together make a row of up to {sources:,} sources, each stored with its "
+            f"weight; at most {_MOST_SOURCES:,}: leave out a step that mixes"
+        )
+    blend = first_blend(links)
+    if recipe.weight_by != "area" and blend is not None:
+        raise UsageError(
+            f"{blend.described} with weight_by {recipe.weight_by}: a blend shows every object "
+            "faintly and none in part; use steps that paste, such as cutmix, or weight_by area"
         )
 
 
 def _widest(links: tuple[Link, ...]) -> str:
     options = [option for link in links for option in link.steps]
-    return max(options, key=lambda option: option.slots).name
+    return max(options, key=lambda option: option.slots).described
+
+
+def _mixes_none(links: tuple[Link, ...]) -> str:
+    steps = [option.step.method for link in links for option in link.steps]
+    return f"{steps[0]} mixes" if len(steps) == 1 else f"{', '.join(steps)} mix"

@@ -7,6 +7,7 @@ boxes are drawn afterwards, so that what is seen is what is in the file.
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from augtool.captions import BETWEEN, MORE
+from augtool.captions import BETWEEN, MORE, more
 from augtool.display import to_display
 from augtool.errors import OutputError, UsageError
 from augtool.fonts import Typeface, tidy, typeface
@@ -32,7 +33,7 @@ _MOST_SIDE = 512  # and made smaller when it has more
 _LEAST_CELL = 120
 _MARGIN, _GAP, _ROW_GAP, _CAPTION_GAP, _LEADING = 28, 18, 22, 7, 3
 _BELOW_GAP = 4
-_MOST_LINES, _MOST_TARGETS = 3, 6
+_MOST_LINES = 6
 
 _PAGE = (255, 255, 255)
 _EDGE = (226, 227, 231)
@@ -50,8 +51,8 @@ class Cell:
     pixels
         (H, W) or (H, W, C) of any real dtype.
     caption
-        Shown below the image, in up to three lines; entries are separated by " · ". With several
-        targets a line (ended by a newline) is for each.
+        Shown below the image, in up to six lines; entries are separated by " · ". With several
+        targets a line (ended by a newline) is for each. What has no room is counted ("+3 more").
     boxes
         Regions (y0, x0, y1, x1), half-open, in pixels of the image; empty ones are left out.
     below
@@ -213,25 +214,44 @@ def _font_size(cell_width: int) -> int:
 
 
 def _caption_lines(caption: str, face: Typeface, width: int) -> list[str]:
-    """A caption in up to three lines: as many whole entries on each as fit. Of several targets each
-    has one line."""
+    """A caption in up to six lines: as many whole entries on each as fit, and how many do not. Of
+    several targets each has one line."""
     targets = caption.split("\n")
-    if len(targets) > 1:
-        return [_of_target(each, face, width) for each in targets[:_MOST_TARGETS]]
+    if len(targets) == 1:
+        return _lines(caption, face, width, _MOST_LINES)
+    shown = targets if len(targets) <= _MOST_LINES else targets[: _MOST_LINES - 1]
+    lines = [" ".join(_lines(each, face, width, 1)) for each in shown]
+    return [*lines, *more(len(targets) - len(shown))]
+
+
+def _lines(caption: str, face: Typeface, width: int, most: int) -> list[str]:
+    """The entries of a caption in at most so many lines, the last of which says how many more there
+    are."""
+    entries = [entry for entry in tidy(caption).split(BETWEEN) if entry]
+    hidden = 0
+    if entries and (counted := re.fullmatch(r"\+(\d+) more", entries[-1])):
+        hidden = int(counted[1])
+        entries.pop()
+    for shown in range(len(entries), 0, -1):
+        rest = more(hidden + len(entries) - shown)
+        lines = _filled([*entries[:shown], *rest], face, width)
+        if len(lines) <= most:
+            return lines
+    rest = more(hidden + len(entries) - 1)
+    after = "".join(f"{BETWEEN}{one}" for one in rest)
+    first = [_cut(one, face, width - math.ceil(face.length(after))) for one in entries[:1]]
+    return [f"{one}{after}" for one in first] or rest
+
+
+def _filled(entries: Sequence[str], face: Typeface, width: int) -> list[str]:
     lines: list[str] = []
-    for entry in filter(None, tidy(caption).split(BETWEEN)):
+    for entry in entries:
         longer = f"{lines[-1]}{BETWEEN}{entry}" if lines else entry
         if lines and face.length(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(_cut(entry, face, width))
-    return lines[:_MOST_LINES]
-
-
-def _of_target(caption: str, face: Typeface, width: int) -> str:
-    lines = _caption_lines(caption, face, width)
-    more = f"{lines[0]} {MORE}" if lines else ""
-    return more if len(lines) > 1 and face.length(more) <= width else "".join(lines[:1])
+    return lines
 
 
 def _cut(entry: str, face: Typeface, width: int) -> str:

@@ -59,6 +59,7 @@ class Made:
     rows: int
     kept: int
     unmet: int
+    bare: int
     decodes: int
     processes: int
     seconds: float
@@ -72,12 +73,14 @@ class _Count:
 
     rows: int
     unmet: int
+    bare: int
     decodes: int = 0
     processes: set[int] = field(default_factory=set)
 
     def add(self, report: Report) -> None:
         self.rows += report.rows
         self.unmet += report.unmet
+        self.bare += report.bare
         self.decodes += report.decodes
         self.processes.add(report.process)
 
@@ -125,7 +128,9 @@ def make(
     records, past = Records(), output.past
     for one in past:
         records.add(one.parts)
-    count = _Count(sum(one.rows for one in past), sum(one.unmet for one in past))
+    count = _Count(
+        sum(one.rows for one in past), sum(one.unmet for one in past), sum(one.bare for one in past)
+    )
     kept, began = count.rows, time.perf_counter()
     if output.sink is not None:
         _replay(output, output.sink, records)
@@ -139,6 +144,7 @@ def make(
         count.rows,
         kept,
         count.unmet,
+        count.bare,
         count.decodes,
         len(count.processes),
         seconds,
@@ -196,7 +202,7 @@ class _Ledger:
             return
         position = self.sink.position()
         places = self.spool.add(position.file, report.encoded) if self.sink.replays else ()
-        journal.add(Done(report.rows, report.unmet, report.parts, position, places))
+        journal.add(Done(report.rows, report.unmet, report.bare, report.parts, position, places))
         if self.sink.replays:
             self.spool.forget_before(position.file)
         if time.monotonic() - self.safe_at > _SAFE_EVERY:

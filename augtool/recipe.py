@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from augtool.errors import UsageError
-from augtool.params import ParamsLike, build
+from augtool.params import ParamsLike, build, is_number
 from augtool.sampling import EVERYTHING, Sampling
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -29,6 +29,7 @@ MAX_PIXELS = 60_000_000
 
 NONE = "none"  # the method of a choice that leaves a row as it is
 _WEIGHT_TOLERANCE = 1e-6
+_MOST_OPTIONS = 127  # an int8 says which one a row took
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,11 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.steps or len(self.steps) != len(self.weights):
             raise UsageError("one_of: give each step a weight")
-        for weight in self.weights:
+        if len(self.steps) > _MOST_OPTIONS:
+            raise UsageError(f"one_of: {len(self.steps)} options: at most {_MOST_OPTIONS}")
+        for number, weight in enumerate(self.weights, start=1):
             if not 0 <= weight <= 1:
-                raise UsageError(f"one_of: weight {weight:g}: must be in 0…1")
+                raise UsageError(f"one_of: option {number}: weight {weight:g}: must be in 0…1")
         total = math.fsum(self.weights)
         if abs(total - 1) > _WEIGHT_TOLERANCE:
             raise UsageError(
@@ -287,27 +290,32 @@ def step_of(table: Mapping[str, Any], where: str = "step") -> Step | Choice:
             raise UsageError(f"one_of stands alone, without {next(iter(values))!r}")
         if not isinstance(options, list | tuple) or not all(isinstance(x, dict) for x in options):
             raise UsageError('one_of: give a list such as [{method = "cutmix", weight = 1}]')
-        return one_of(*(_option(dict(one)) for one in options))
+        return one_of(*(_option(dict(one), i) for i, one in enumerate(options, start=1)))
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _option(values: dict[str, Any]) -> tuple[float, Step | None]:
-    weight = values.pop("weight", None)
-    if isinstance(weight, bool) or not isinstance(weight, int | float):
-        raise UsageError(f"one_of: {values.get('method', 'a step')} needs a weight, a number")
-    if values.get("method") == NONE:
+def _option(values: dict[str, Any], number: int) -> tuple[float, Step | None]:
+    try:
+        weight = values.pop("weight", None)
+        if not is_number(weight):
+            raise UsageError(f"{values.get('method', 'a step')} needs a weight, a number")
+        if values.get("method") != NONE:
+            return float(weight), _plain_step(values)
         if len(values) > 1:
-            raise UsageError("one_of: method 'none' leaves a row as it is and takes only a weight")
-        return float(weight), None
-    return float(weight), _plain_step(values)
+            raise UsageError("method 'none' leaves a row as it is and takes only a weight")
+    except UsageError as error:
+        raise UsageError(f"option {number}: {error}") from None
+    return float(weight), None
 
 
 def _plain_step(values: dict[str, Any]) -> Step:
     method, prob = values.pop("method", None), values.pop("prob", None)
     if not isinstance(method, str):
         raise UsageError('a step needs a method, such as method = "cutmix"')
-    if prob is not None and (isinstance(prob, bool) or not isinstance(prob, int | float)):
+    if method == NONE:
+        raise UsageError("method 'none' is one of several, in one_of: it leaves a row as it is")
+    if prob is not None and not is_number(prob):
         raise UsageError(f"{method}: prob {prob!r}: must be a number in 0…1")
     return step(method, prob=prob, **values)
 

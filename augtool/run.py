@@ -16,7 +16,7 @@ from typing import cast
 
 import numpy as np
 
-from augtool import error_report, kernels, labels, left_out, machine, rescue, sinks, worker
+from augtool import error_report, kernels, labels, left_out, machine, owners, rescue, sinks, worker
 from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
@@ -166,6 +166,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
             *source.notes.warnings,
             *plan_warnings(source, plan),
             *pair_rules.said(job.recipe.sampling.pair, made[0].unmet, made[0].rows),
+            *owners.said(made[0].bare, made[0].rows),
         ),
         holdout=more[0] if more else None,
     )

@@ -27,19 +27,26 @@ class Sampling:
     group_by
         KEY or FILE: rows of one value are a group.
     balance
-        ``classes``: each class equally often; ``sqrt``: in proportion to the square root of its
-        count.
+        ``classes``: each class equally often as the base of a row, within one row, wherever
+        ``num`` ends the output (with ``pair`` same-class and more classes than a third of a block
+        has rows: in whole passes); ``sqrt``: in proportion to the square root of its count, in
+        whole passes. Rows of unknown class are left out.
     row_weights
-        KEY or FILE: how often each row is drawn, in proportion, from 0.
+        KEY or FILE: how often each row is drawn, in proportion, in whole passes; those of weight 0
+        take no part.
     only_classes
         Names or numbers of classes.
     per_class
-        At most this many rows of each class, drawn by the seed.
+        At most this many rows of each class, drawn by the seed (see ``holdout_seed``).
     rows
         FILE with one row a line, its name or its number.
     holdout
         The share of rows, in 0…1, that is not mixed and becomes the validation output: whole
         groups with ``group_by``, and the same share of each class.
+    holdout_seed
+        Draws the rows that are held out, and with a ``holdout`` those of ``per_class``. The
+        recipe's ``seed`` does not: so mixtures of several seeds have one validation output, of
+        which none has seen a row.
     carry
         KEYs whose values are copied from each row's base, as fields ``carry_<key>``.
     """
@@ -52,6 +59,7 @@ class Sampling:
     per_class: int | None = None
     rows: str | None = None
     holdout: float | None = None
+    holdout_seed: int = 0
     carry: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,6 +72,10 @@ class Sampling:
             raise UsageError(f"per-class {self.per_class}: must be at least 1")
         if self.holdout is not None and not 0 < self.holdout < 1:
             raise UsageError(f"holdout {self.holdout:g}: must be above 0 and below 1")
+        if self.holdout_seed < 0:
+            raise UsageError(f"holdout-seed {self.holdout_seed}: must be at least 0")
+        if self.holdout_seed and self.holdout is None:
+            raise UsageError("holdout-seed: nothing is held out; add holdout, such as 0.2")
         if self.only_classes is not None and not self.only_classes:
             raise UsageError("only-classes: names no class; leave it out")
         last = [key.rpartition("/")[2] for key in self.carry]

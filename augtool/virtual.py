@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,13 +36,28 @@ class Places(Protocol):
         ...
 
     @property
+    def rows(self) -> Ints:
+        """(n,) the source rows that take part, each once."""
+        ...
+
+    @property
     def drawn(self) -> bool:
         """Whether copies differ in what they hold, and a row can be there twice."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether places are in the order of the output: nothing has to be shuffled."""
         ...
 
     def at(self, copy: int, places: Ints) -> Ints:
         """(m,) places -> (m,) the source rows that stand there in a copy."""
         ...
+
+
+@runtime_checkable
+class Keyed(Places, Protocol):
+    """Places that can be ordered by key, so that rows of a key are paired with each other."""
 
     def edges(self, copy: int) -> Ints:
         """(K + 1,) where each key (a class, a group) begins in a copy, when places are ordered by
@@ -67,6 +82,7 @@ class Listed:
     order: Ints = field(default_factory=_none)
     starts: Ints = field(default_factory=_none)
     drawn: bool = False
+    ordered: bool = False
 
     @property
     def n(self) -> int:
@@ -77,11 +93,11 @@ class Listed:
         return np.asarray(self.rows[places])
 
     def edges(self, _copy: int) -> Ints:
-        """See `Places`."""
+        """See `Keyed`."""
         return self.starts
 
     def by_key(self, ordered: Ints) -> Ints:
-        """See `Places`."""
+        """See `Keyed`."""
         return np.asarray(self.order[ordered])
 
 
@@ -103,6 +119,7 @@ class Balanced:
     starts: Ints
     quotas: Ints | None = None
     drawn: bool = True
+    ordered: bool = False
 
     @property
     def n(self) -> int:
@@ -116,11 +133,11 @@ class Balanced:
         return (self.n * copy - np.arange(classes) + classes - 1) // classes
 
     def edges(self, copy: int) -> Ints:
-        """See `Places`: keys are classes."""
+        """See `Keyed`: keys are classes."""
         return np.concatenate([[0], np.cumsum(self.before(copy + 1) - self.before(copy))])
 
     def by_key(self, ordered: Ints) -> Ints:
-        """See `Places`: they are ordered so."""
+        """See `Keyed`: they are ordered so."""
         return ordered
 
     def at(self, copy: int, places: Ints) -> Ints:
@@ -130,6 +147,45 @@ class Balanced:
         turn = self.before(copy)[classes] + places - edges[classes]
         sizes = self.starts[classes + 1] - self.starts[classes]
         return np.asarray(self.rows[self.starts[classes] + turn % sizes])
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Classes in rounds: each round has a row of every class, in an order of its own, and rounds go
+    on over the ends of copies. So classes differ by one row at most after any number of rows. Each
+    row of a class comes before any comes again, and then they come in another order.
+
+    rows
+        (n,) source rows, by class.
+    starts
+        (K + 1,) class k has rows[starts[k]] … rows[starts[k + 1] − 1].
+    turns
+        Shuffles the K classes of each round.
+    within
+        Shuffles the rows of a class each time that they come.
+    """
+
+    rows: Ints
+    starts: Ints
+    turns: rng.Shuffles
+    within: rng.Shuffles
+    drawn: bool = True
+    ordered: bool = True
+
+    @property
+    def n(self) -> int:
+        return len(self.rows)
+
+    def at(self, copy: int, places: Ints) -> Ints:
+        """See `Places`."""
+        classes = len(self.starts) - 1
+        number, turn = np.divmod(self.n * copy + places, classes)
+        own = self.turns.rows(turn, np.full(len(turn), classes), number)
+        sizes = self.starts[own + 1] - self.starts[own]
+        time, nth = np.divmod(number, sizes)
+        return np.asarray(
+            self.rows[self.starts[own] + self.within.rows(nth, sizes, time * classes + own)]
+        )
 
 
 @dataclass(frozen=True)
@@ -153,6 +209,7 @@ class Weighted:
     phase: int
     starts: Ints = field(default_factory=_none)
     drawn: bool = True
+    ordered: bool = False
 
     @property
     def n(self) -> int:
@@ -167,17 +224,29 @@ class Weighted:
         return (self.phase + copy * (self._total * golden // whole)) % self._total
 
     def edges(self, copy: int) -> Ints:
-        """See `Places`."""
+        """See `Keyed`."""
         return np.asarray((self.n * self.sums[self.starts] + self._start(copy)) // self._total)
 
     def by_key(self, ordered: Ints) -> Ints:
-        """See `Places`: they are ordered so."""
+        """See `Keyed`: they are ordered so."""
         return ordered
 
     def at(self, copy: int, places: Ints) -> Ints:
         """See `Places`."""
         needed = -((self._start(copy) - (places + 1) * self._total) // self.n)
         return np.asarray(self.rows[np.searchsorted(self.sums[1:], needed, side="left")])
+
+
+def dealt(candidates: Ints, classes: Ints, seed: int) -> Dealt:
+    """The list of ``candidates`` (n,), of ``classes`` (n,), in which classes are equally frequent
+    among any number of rows from the first."""
+    around = np.argsort(classes, kind="stable")
+    return Dealt(
+        rows=candidates[around],
+        starts=starts_of(classes[around]),
+        turns=rng.Shuffles.keyed(seed, "turns", 0),
+        within=rng.Shuffles.keyed(seed, "rounds", 0),
+    )
 
 
 def balanced(candidates: Ints, classes: Ints, rule: str, seed: int) -> Balanced:

@@ -57,7 +57,8 @@ class Task:
 @dataclass(frozen=True)
 class Report:
     """What a task did, and in which process: rows written, images read, its records, chunks for
-    the parent, and how many rows were not paired as the recipe wants."""
+    the parent, how many rows were not paired as the recipe wants, and how many were weighed by
+    area for want of an object."""
 
     process: int
     rows: int
@@ -65,6 +66,7 @@ class Report:
     parts: tuple[Part, ...]
     encoded: Sequence[Encoded]
     unmet: int = 0
+    bare: int = 0
 
 
 def render(context_path: Path, task: Task) -> Report:
@@ -74,7 +76,7 @@ def render(context_path: Path, task: Task) -> Report:
     """
     context = _context(context_path)
     parts: list[Part] = []
-    decodes = unmet = 0
+    decodes = unmet = bare = 0
     with context.writer as writer:
         for run in _same_members(context.plan, task.pieces):
             blocks = [_rows_of(context.plan, piece, alone=len(run) == 1) for piece in run]
@@ -82,13 +84,14 @@ def render(context_path: Path, task: Task) -> Report:
             masks = masks_of(context.source, blocks[0])
             decodes += read
             for piece, block in zip(run, blocks, strict=True):
-                crcs = _write_block(context, writer, block, members, masks)
+                crcs, made = _write_block(context, writer, block, members, masks)
+                bare += 0 if made.bare is None else int(made.bare.sum())
                 unmet += 0 if block.unmet is None else int(block.unmet[block.made].sum())
                 first = context.plan.first_row(piece)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, first, crcs))
         encoded = writer.encoded()
     rows = sum(map(len, task.pieces))
-    return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet)
+    return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet, bare)
 
 
 def unreadable(
@@ -248,8 +251,9 @@ def masks_of(source: Source, block: Block) -> Members | None:
 
 def _write_block(
     context: Context, writer: Writer, block: Block, members: Members, masks: Members | None
-) -> dict[str, tuple[int, int]]:
-    """Apply, write, and return the CRC-32 and the length of each field's bytes."""
+) -> tuple[dict[str, tuple[int, int]], Block]:
+    """Apply, write, and return the CRC-32 and the length of each field's bytes, and the block as it
+    was written."""
     plan, source = context.plan, context.source
     ready = looked(block, members, masks if plan.recipe.weight_by != "area" else None)
     crcs: dict[str, tuple[int, int]] = {}
@@ -268,7 +272,7 @@ def _write_block(
     for part in _slices(ready.block, step):
         for name, values in schema.rows(part, source.targets, context.shape, plan.carried).items():
             write(name, part.out, values)
-    return crcs
+    return crcs, ready.block
 
 
 def _write_pixels(

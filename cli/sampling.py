@@ -48,6 +48,13 @@ _HOLDOUT = click.option(
     metavar="SHARE",
     help="Mix only the rest, and write this share of the source unmixed, for validation.",
 )
+_HOLDOUT_SEED = click.option(
+    "--holdout-seed",
+    type=values.Whole(0),
+    default=0,
+    show_default=True,
+    help="Which rows --holdout takes; --seed changes none of them.",
+)
 _CARRY = click.option(
     "--carry", metavar="KEY", multiple=True, help="Copy this of the base row, as carry_KEY."
 )
@@ -68,6 +75,7 @@ OPTIONS = (
     _ONLY_CLASSES,
     _PER_CLASS,
     _HOLDOUT,
+    _HOLDOUT_SEED,
     _CARRY,
 )
 

@@ -74,6 +74,11 @@ are the same on every machine.
 
 **Left out** are methods that need a trained network, since augtool runs none: Puzzle Mix,
 Co-Mixup, Attentive CutMix, SnapMix, TransMix, TokenMix, AlignMix, Manifold Mixup, AutoMix and kin.
+**In a chain** (`augtool mix`) a map of who owns each pixel goes through the same steps, and its
+counts are the weights. It takes the nearest pixel where `rotate` interpolates between four and
+`resizemix` averages an area, since a pixel has one owner, or none beyond the border: one that shows
+two images at such an edge counts for the nearer. Where a step blends, the map holds each image's
+share of a pixel.
 **Label smoothing** is an option of every method (`--label-smoothing`); `smooth` is that option
 alone.
 """

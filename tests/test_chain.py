@@ -270,3 +270,9 @@ def test_the_unmixed_pass_of_a_chain_is_the_source() -> None:
 def test_blends_have_no_part_in_weights_by_objects() -> None:
     with pytest.raises(UsageError, match="weight_by masks: a blend"):
         plan_of((step("mixup"),), (9, 14, 3), weight_by="masks")
+
+
+def test_more_sources_of_a_row_than_can_be_stored_are_refused() -> None:
+    assert plan_of((step("cutmix"),) * 10, (9, 14)).draw(0, 0).slots.shape == (N, 1024)
+    with pytest.raises(UsageError, match="a row of up to 2,048 sources"):
+        plan_of((step("cutmix"),) * 11, (9, 14))

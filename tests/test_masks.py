@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import augtool
 from augtool.apply import Members, apply, look, look_at_maps
 from augtool.block import Block
-from augtool.errors import UsageError
+from augtool.errors import SourceError, UsageError
 from augtool.masks import check
 from augtool.owners import weighed
 from augtool.plan import make_plan
@@ -107,6 +107,8 @@ def test_by_masks_a_source_weighs_the_share_of_its_object_that_is_seen(
         assert np.allclose(told[row], seen[row] / seen[row].sum(), atol=1e-6)
     for row in np.flatnonzero(seen.sum(axis=1) == 0):  # no object is seen: the area decides
         assert np.array_equal(block.weight[row], block.area[row])
+    several = (block.area > 0).sum(axis=1) > 1
+    assert np.array_equal(block.bare, (seen.sum(axis=1) == 0) & several)
     assert np.array_equal(block.area, weighed(ready.block, (*SIZE, N)).weight)
 
 
@@ -123,6 +125,7 @@ class Fake:
         (Recipe((step("mixup"),)), "uint8", "mixup blends images.*use a step that pastes"),
         (Recipe((one_of((1.0, step("smoothmix"))),)), "int32", "smoothmix blends images"),
         (Recipe((step("cutmix"),), weight_by="masks"), None, "the source has no masks"),
+        (Recipe((step("cutmix"),), mask_fill=2**53 + 1), "int64", "cannot be filled with"),
         (Recipe((step("cutmix"),), mask_fill=-1), "uint8", "mask_fill -1: the masks are uint8"),
     ],
 )
@@ -156,3 +159,30 @@ def test_a_run_writes_masks_and_both_weights(tmp_path: Path, workers: int) -> No
         assert np.array_equal(made == 9, erased)
         assert np.array_equal((mixed[..., 0] > 200), made == 1)
         assert not np.array_equal(file["area_weight"][:], file["weight"][:])
+
+
+def test_rows_that_are_weighed_by_area_for_want_of_an_object_are_counted(tmp_path: Path) -> None:
+    masks = np.zeros((200, *SIZE), np.uint8)
+    masks[:20] = 1
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["images"], file["labels"] = np.zeros((200, *SIZE, 3), np.uint8), np.arange(200) % 3
+        file["masks"] = masks
+    recipe = augtool.Recipe((step("cutmix", prob=0.5),), weight_by="masks", block_rows=64)
+    job = augtool.Job(str(tmp_path / "in.h5"), str(tmp_path / "out.h5"), recipe, workers=0)
+    summary = augtool.run(job)
+    with h5py.File(job.output) as file:
+        src, area = file["src"][:], file["area_weight"][:]
+    mixed = (area > 0).sum(axis=1) > 1
+    bare = (mixed & (src >= 20).all(axis=1)).sum()
+    assert summary.warnings == (
+        f"weight_by masks: {bare} of 200 rows are weighed by area, since no object is seen in them",
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, -1.0, np.inf])
+def test_an_importance_map_that_makes_no_share_is_named(value: float) -> None:
+    maps = np.ones((N, *SIZE), np.float32)
+    maps[4, 2, 3] = value
+    block = block_of((step("cutmix"),), (*SIZE, 3))
+    with pytest.raises(SourceError, match="row 4: its importance map has values that are negative"):
+        weighed(block, (*SIZE, 3), Members(maps, by_row=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from augtool import captions as captioned
 from augtool import fonts, preview
 from augtool.captions import caption_for, captions
 from augtool.display import to_display
@@ -87,12 +89,24 @@ def test_a_multi_hot_label_names_what_is_there() -> None:
         ([0.5], "0.5"),
         ([-12.34567], "-12.35"),
         ([123456.0], "123456"),
-        ([1, 2, 3, 4, 5], "1, 2, 3, 4, …"),
+        ([1, 2, 3, 4, 5], "1, 2, 3, 4, +1 more"),
         (7, "7"),
     ],
 )
 def test_a_regression_target_is_its_numbers(values: object, said: str) -> None:
     assert caption_for(values, None, "values") == said  # type: ignore[arg-type]
+
+
+def test_what_is_not_named_is_counted() -> None:
+    names = [f"c{number}" for number in range(30)]
+    assert caption_for(np.full(30, 1 / 30), names) == (
+        "c0 0.03 · c1 0.03 · c2 0.03 · c3 0.03 · +26 more"
+    )
+    said = caption_for(np.ones(30), names, "multihot")
+    assert said == " · ".join([*names[:24], "+6 more"])
+    assert caption_for([1, np.nan, 0.5, np.nan], names[:4], "multihot") == (
+        "c0 · c2 0.50 · 2 unknown"
+    )
 
 
 def test_a_name_that_cannot_be_drawn_is_its_class_id(no_system_fonts: None) -> None:
@@ -280,6 +294,26 @@ def test_short_entries_share_a_line() -> None:
     assert preview._caption_lines("cat 0.62 · dog 0.38", face, 160) == ["cat 0.62 · dog 0.38"]
 
 
+@given(
+    st.lists(st.integers(1, 30).map(lambda size: "n" * size), min_size=1, max_size=24),
+    st.integers(0, 9),
+    st.sampled_from([1, 2, 6]),
+)
+def test_no_entry_of_a_caption_is_hidden_without_a_count(
+    names: list[str], hidden: int, most: int
+) -> None:
+    face = fonts.typeface(["n0123456789.·…+more"], 13)
+    said = " · ".join([*names, *captioned.more(hidden)])
+    lines = preview._lines(said, face, 160, most)
+    assert 1 <= len(lines) <= most
+    assert all(face.length(line) <= 160 for line in lines)
+    entries = " · ".join(lines).split(" · ")
+    counted = re.fullmatch(r"\+(\d+) more", entries[-1])
+    shown = len(entries) - bool(counted)
+    assert shown >= 1
+    assert shown + (int(counted[1]) if counted else 0) == len(names) + hidden
+
+
 def test_images_of_different_sizes_stand_on_one_line() -> None:
     cells = [Cell(flat(h, w), "x") for h, w in ((32, 32), (400, 500), (64, 200), (900, 600))]
     page = pixels_of(draw_grid(cells, 4))
@@ -353,8 +387,14 @@ def test_several_targets_have_one_line_each() -> None:
     said = f"cat 0.62 · dog 0.38\n{LONG} 0.51 · {LONG} 0.49\n#1"
     lines = preview._caption_lines(said, face, 160)
     assert (lines[0], lines[2], len(lines)) == ("cat 0.62 · dog 0.38", "#1", 3)
-    assert lines[1].endswith("… 0.51")
+    assert lines[1].endswith("… 0.51 · +1 more")
     assert face.length(lines[1]) <= 160
+
+
+def test_targets_that_have_no_line_are_counted() -> None:
+    face = preview.typeface([LONG, "·…."], 13, None)
+    lines = preview._caption_lines("\n".join(f"#{number}" for number in range(9)), face, 160)
+    assert lines == ["#0", "#1", "#2", "#3", "#4", "+4 more"]
 
 
 def test_what_is_below_an_image_is_as_large_and_its_colours_are_kept() -> None:

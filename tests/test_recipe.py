@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -75,10 +76,37 @@ def test_a_chain_survives_plain_values() -> None:
             {"one_of": [{"method": "cutmix", "weight": 0.6}]},
             "step 2: one_of: the weights sum to 0.6",
         ),
-        ({"one_of": [{"method": "cutmix"}]}, "step 2: one_of: cutmix needs a weight"),
-        ({"one_of": [{"method": "flip", "weight": -1}]}, "step 2: one_of: weight -1: must be in"),
+        ({"one_of": [{"method": "cutmix"}]}, "step 2: option 1: cutmix needs a weight"),
+        (
+            {"one_of": [{"method": "flip", "weight": -1}]},
+            "step 2: one_of: option 1: weight -1: must",
+        ),
+        (
+            {
+                "one_of": [
+                    {"method": "none", "weight": 1},
+                    {"method": "cutmix", "weight": 0, "x": 1},
+                ]
+            },
+            "step 2: option 2: cutmix: unknown parameter 'x'",
+        ),
+        (
+            {"one_of": [{"method": "none", "weight": 1, "prob": 1}]},
+            "step 2: option 1: method 'none' leaves a row as it is",
+        ),
         ({"one_of": {"method": "flip"}}, "step 2: one_of: give a list"),
         ({"one_of": [], "prob": 1}, "step 2: one_of stands alone, without 'prob'"),
+        ({"method": "none"}, "step 2: method 'none' is one of several"),
+        (
+            {"one_of": [{"method": "flip", "weight": 1 / 128}] * 128},
+            "step 2: one_of: 128 options: at most 127",
+        ),
+        ({"method": "cutmix", "alpha": math.inf}, "step 2: cutmix: alpha inf: must be a finite"),
+        ({"method": "cutmix", "alpha": 10**400}, "step 2: cutmix: alpha '1000*': must be a number"),
+        ({"method": "erase", "mean": 10**400}, "step 2: erase: mean '1000*': must be a list"),
+        ({"method": "erase", "fill": 10**400}, "step 2: erase: fill 1000*: must be mean, noise"),
+        ({"method": "cutmix", "prob": 10**400}, "step 2: cutmix: prob 1000*: must be a number"),
+        ({"one_of": [{"method": "flip", "weight": 10**400}]}, "option 1: flip needs a weight"),
         ({"one_of": []}, "step 2: one_of: give each step a weight"),
     ],
 )
@@ -97,6 +125,8 @@ def test_a_wrong_step_of_a_chain_is_named_with_its_place(
         ({"keep_originals": 1}, "recipe: keep_originals 1: must be true or false"),
         ({"order": "random"}, "recipe: order 'random': must be one of shuffled, source"),
         ({"reading": {"size": 32}}, "reading: size 32: must be a list"),
+        ({"label_smoothing": 10**400}, "recipe: label_smoothing 1000*: must be a number"),
+        ({"sampling": {"only_classes": [0]}}, r"only_classes \[0\]: must be a list of text"),
         ({"steps": 3}, r"needs \[\[steps\]\] tables"),
     ],
 )

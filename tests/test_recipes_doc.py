@@ -143,6 +143,21 @@ def clips(output: Output) -> None:
     check_sums(output)
 
 
+def train(output: Output) -> None:
+    check_sums(output)
+    held = augtool.open("train-validation.h5")
+    assert len(output) == 4 * 18
+    assert len(held) == 6
+    assert np.ptp(held.labels[:].sum(axis=0)) == 0
+    assert not set(held.field("src")[:, 0]) & set(output.field("src")[:].ravel())
+
+
+def more(output: Output) -> None:
+    check_sums(output)
+    first, second = (augtool.open(f"{name}-validation.h5") for name in ("train", "more"))
+    assert np.array_equal(first.images[:], second.images[:])
+
+
 def check_sums(output: Output) -> None:
     np.testing.assert_allclose(output.labels[:].sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(output.field("weight")[:].sum(axis=1), 1, atol=1e-6)
@@ -159,6 +174,8 @@ CHECKS: dict[str, Callable[[Output], None]] = {
     "table.h5": table,
     "clips-mixed.h5": clips,
     "waves-mixed.h5": check_sums,
+    "train.h5": train,
+    "more.h5": more,
 }
 
 

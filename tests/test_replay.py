@@ -112,7 +112,7 @@ def test_each_stored_value_of_a_chain_matters(name: str, arrays: Path, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["one", "four", "choice", "twice", "looks in between"])
-@pytest.mark.parametrize("drawn", [{}, {"balance": "sqrt"}])
+@pytest.mark.parametrize("drawn", [{}, {"balance": "sqrt"}, {"balance": "classes"}])
 def test_rows_without_a_partner_are_made_again_too(
     name: str, drawn: dict[str, Any], arrays: Path, tmp_path: Path
 ) -> None:

@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import augtool
 from augtool.errors import SourceError, UsageError
-from augtool.holdout import held_out
 from augtool.known import Known
 from augtool.plan import Plan, make_plan
 from augtool.recipe import Recipe, recipe_from_json, step
 from augtool.sampling import Sampling
-from augtool.virtual import apportioned, balanced, weighted
+from augtool.virtual import Places, apportioned, balanced, dealt, weighted
 
 SHAPE = (6, 7, 3)
 COUNTS = st.lists(st.integers(1, 30), min_size=2, max_size=8)
@@ -58,12 +57,43 @@ def test_balanced_classes_differ_by_one_row_after_each_copy_and_all_copies(
         assert total.max() - total.min() <= 1
 
 
-@given(COUNTS, st.sampled_from(["classes", "sqrt"]), st.integers(0, 99))
+@given(COUNTS, st.integers(0, 400), st.integers(0, 99))
+def test_dealt_classes_differ_by_one_row_after_any_number_of_rows(
+    counts: list[int], rows: int, seed: int
+) -> None:
+    classes = classes_of(counts)
+    made = dealt(np.arange(len(classes)), classes, seed)
+    drawn = classes[np.concatenate([made.at(copy, np.arange(made.n)) for copy in range(9)])]
+    of_class = np.bincount(drawn[:rows], minlength=len(counts))
+    assert of_class.max() - of_class.min() <= 1
+
+
+@given(COUNTS, st.integers(0, 99))
+def test_dealt_rows_of_a_class_come_in_another_order_each_time(
+    counts: list[int], seed: int
+) -> None:
+    counts = [*counts, 12]
+    classes = classes_of(counts)
+    made = dealt(np.arange(len(classes)), classes, seed)
+    rows = np.concatenate([made.at(copy, np.arange(made.n)) for copy in range(len(counts) * 3)])
+    last = len(counts) - 1
+    own = rows[classes[rows] == last]
+    assert len(own) >= 24
+    assert set(own[:12]) == set(own[12:24]) == set(np.flatnonzero(classes == last))
+    assert not np.array_equal(own[:12], own[12:24])
+    turns = classes[rows][: len(rows) // len(counts) * len(counts)].reshape(-1, len(counts))
+    assert len({tuple(turn) for turn in turns}) > 1
+
+
+@given(COUNTS, st.sampled_from(["dealt", "classes", "sqrt"]), st.integers(0, 99))
 def test_copies_go_through_a_whole_class_before_a_row_comes_again(
     counts: list[int], rule: str, seed: int
 ) -> None:
     classes = classes_of(counts)
-    made = balanced(np.arange(len(classes)), classes, rule, seed)
+    rows = np.arange(len(classes))
+    made: Places = (
+        dealt(rows, classes, seed) if rule == "dealt" else balanced(rows, classes, rule, seed)
+    )
     rows = np.concatenate([made.at(copy, np.arange(made.n)) for copy in range(5)])
     for number, count in enumerate(counts):
         own = rows[classes[rows] == number]
@@ -124,16 +154,71 @@ def test_apportioned_shares_are_rounded_and_sum_up(total: int, weights: list[int
 def test_a_balanced_plan_has_the_same_rows_as_bases_and_as_partners(rule: str) -> None:
     classes = classes_of([200, 100, 20, 3])
     sampling = Sampling(balance=rule)  # type: ignore[arg-type]
-    plan = plan_of(Known(sampling, classes), len(classes), copies=3, keep_originals=True)
+    plan = plan_of(Known(sampling, classes), len(classes), copies=3)
     assert plan.blocks >= 5
-    assert [plan.group(number) for number in range(4)] == [0, 0, 1, 2]
-    assert np.array_equal(np.sort(bases(plan, 0)), np.sort(bases(plan, 1)))
-    assert not np.array_equal(np.sort(bases(plan, 1)), np.sort(bases(plan, 2)))
-    for number in range(1, 4):
+    assert [plan.group(number) for number in range(3)] == [0, 1, 2]
+    assert not np.array_equal(np.sort(bases(plan, 0)), np.sort(bases(plan, 1)))
+    for number in range(3):
         src = np.concatenate([plan.draw(number, block).src for block in range(plan.blocks)])
         assert np.array_equal(np.sort(src[:, 0]), np.sort(src[:, 1]))
         assert (src[:, 0] != src[:, 1]).all()
         assert len(src) == len(classes)
+
+
+@pytest.mark.parametrize("pair", ["any", "other-class", "same-class"])
+@given(num=st.integers(1, 1000))
+def test_any_number_of_rows_has_equal_classes_within_one_row(pair: Any, num: int) -> None:
+    classes = classes_of([200, 100, 20, 3])
+    plan = plan_of(Known(Sampling(balance="classes", pair=pair), classes), 323, num=num)
+    rows = [
+        plan.draw(number, block).src[: plan.rows_of_block(number, block), 0]
+        for number in range(plan.passes)
+        for block in range(plan.blocks)
+    ]
+    of_class = np.bincount(classes[np.concatenate(rows)], minlength=4)
+    assert of_class.sum() == num
+    assert of_class.max() - of_class.min() <= 1
+
+
+def test_more_classes_than_blocks_have_pairs_of_are_equal_in_whole_copies() -> None:
+    classes = np.repeat(np.arange(30), 5)
+    plan = plan_of(Known(Sampling(balance="classes", pair="same-class"), classes), 150)
+    src = np.concatenate([plan.draw(0, block).src for block in range(plan.blocks)])
+    assert (classes[src[:, 0]] == classes[src[:, 1]]).all()
+    assert set(np.bincount(classes[src[:, 0]])) == {5}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"balance": "classes"},
+        {"balance": "sqrt"},
+        {"row_weights": "w"},
+        {"balance": "classes", "pair": "same-class"},
+        {"row_weights": "w", "pair": "same-class"},
+    ],
+)
+def test_the_unmixed_pass_has_each_row_once_however_often_others_draw_it(
+    chosen: dict[str, Any],
+) -> None:
+    classes = classes_of([200, 100, 20, 3])
+    known = Known(Sampling(**chosen), classes, weights=1.0 / np.bincount(classes)[classes])
+    plan = plan_of(known, 323, copies=2, keep_originals=True)
+    without = plan_of(known, 323, copies=2)
+    assert np.array_equal(np.sort(bases(plan, 0)), np.arange(323))
+    assert len({plan.group(number) for number in range(3)}) == 3
+    for number in range(2):
+        for block in range(plan.blocks):
+            one, two = plan.draw(number + 1, block), without.draw(number, block)
+            assert np.array_equal(one.src, two.src)
+
+
+def test_rows_of_weight_zero_take_no_part() -> None:
+    sampling = Sampling(row_weights="w")
+    plan = plan_of(Known(sampling, weights=np.arange(90) % 3), 90, keep_originals=True)
+    assert plan.n == 60
+    assert np.array_equal(np.sort(bases(plan, 0)), np.flatnonzero(np.arange(90) % 3))
+    assert (bases(plan, 1) % 3 > 0).all()
 
 
 @pytest.mark.parametrize("chosen", [{"balance": "classes"}, {"row_weights": "w"}])
@@ -150,11 +235,21 @@ def test_drawn_rows_are_mixed_with_their_own_class_too(chosen: dict[str, Any]) -
             assert (src[:, 0] != src[:, 1]).all()
 
 
-def test_rows_of_unknown_class_are_not_balanced() -> None:
+@pytest.mark.parametrize(
+    ("chosen", "option"),
+    [
+        ({"balance": "classes"}, "balance classes"),
+        ({"balance": "sqrt"}, "balance sqrt"),
+        ({"per_class": 5}, "per-class 5"),
+        ({"balance": "sqrt", "per_class": 5}, "per-class 5"),
+    ],
+)
+def test_rows_of_unknown_class_are_left_out_and_told(chosen: dict[str, Any], option: str) -> None:
     classes = np.array([-1] * 10 + [0] * 20 + [1] * 5)
-    plan = plan_of(Known(Sampling(balance="classes"), classes), 35)
-    assert plan.n == 25
+    plan = plan_of(Known(Sampling(**chosen), classes, ("a", "b")), 35)
+    assert plan.n == (10 if "per_class" in chosen else 25)
     assert classes[bases(plan)].min() == 0
+    assert plan.warnings == (f"{option}: 10 of 35 rows are left out: their class is not known",)
 
 
 @given(st.data())
@@ -201,47 +296,12 @@ def test_an_unknown_class_is_told_with_the_nearest() -> None:
         plan_of(known, 10)
 
 
-def test_nothing_left_is_an_error() -> None:
-    known = Known(Sampling(only_classes=("b",)), np.zeros(9, int), ("a", "b"))
+@pytest.mark.parametrize("holdout", [None, 0.2])
+def test_nothing_left_is_an_error(holdout: float | None) -> None:
+    sampling = Sampling(only_classes=("b",), holdout=holdout)
+    known = Known(sampling, np.zeros(9, int), ("a", "b"))
     with pytest.raises(SourceError, match="no row of the source takes part"):
         plan_of(known, 9)
-
-
-@given(COUNTS, st.sampled_from([0.1, 0.2, 0.3, 0.5]), st.integers(0, 99))
-def test_the_share_of_each_class_is_held_out(counts: list[int], share: float, seed: int) -> None:
-    classes = classes_of(counts)
-    known = Known(Sampling(holdout=share), classes, tuple(map(str, range(len(counts)))))
-    try:
-        held, _ = held_out(share, np.arange(len(classes)), known, seed)
-    except UsageError:
-        assert int(sum(counts) * Fraction(str(share)) + Fraction(1, 2)) == 0 or max(counts) == 1
-        return
-    assert (np.diff(held) > 0).all()
-    assert len(held) <= sum(counts) * Fraction(str(share)) + Fraction(1, 2)
-    for number, count in enumerate(counts):
-        own = (classes[held] == number).sum()
-        assert abs(own - count * Fraction(str(share))) < 1
-        assert own < count
-
-
-@settings(max_examples=50)
-@given(st.integers(0, 99), st.sampled_from([0.2, 0.5]))
-def test_whole_groups_are_held_out_near_the_share_of_each_class(seed: int, share: float) -> None:
-    rng = np.random.default_rng(seed)
-    groups = rng.integers(0, 60, 600)
-    classes = (groups + (rng.random(600) < 0.1)) % 3
-    known = Known(Sampling(holdout=share, group_by="g"), classes, ("a", "b", "c"), groups=groups)
-    held, said = held_out(share, np.arange(600), known, seed)
-    assert said == ()
-    assert not set(groups[held]) & set(np.delete(groups, held))
-    of_class = np.bincount(classes[held]) / np.bincount(classes)
-    assert (np.abs(of_class - share) < 0.08).all()
-
-
-def test_groups_that_are_too_large_are_told() -> None:
-    known = Known(Sampling(holdout=0.1, group_by="g"), groups=np.arange(100) // 50)
-    with pytest.raises(UsageError, match=r"holdout 0\.1: .* or smaller groups"):
-        held_out(0.1, np.arange(100), known, 0)
 
 
 def test_the_validation_plan_has_what_is_held_out_in_order_and_unmixed() -> None:
@@ -261,13 +321,18 @@ def test_the_validation_plan_has_what_is_held_out_in_order_and_unmixed() -> None
     assert not set(src[:, 0]) & set(bases(train))
 
 
-def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn() -> None:
-    classes, names = classes_of([300, 100]), ("a", "b")
-    plain = plan_of(Known(Sampling(holdout=0.2), classes, names), 400)
-    drawn = plan_of(Known(Sampling(holdout=0.2, balance="classes"), classes, names), 400)
+@pytest.mark.parametrize("rule", ["classes", "sqrt"])
+def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn(rule: Any) -> None:
+    classes, names = classes_of([300, 100, 40]), ("a", "b")
+    classes[classes == 2] = -1
+    plain = plan_of(Known(Sampling(holdout=0.2), classes, names), 440)
+    drawn = plan_of(Known(Sampling(holdout=0.2, balance=rule), classes, names), 440)
     assert plain.held is not None
     assert np.array_equal(plain.held, drawn.held)
     assert not set(plain.held) & set(bases(drawn))
+    assert drawn.warnings == (
+        f"balance {rule}: 32 of 352 rows are left out: their class is not known",
+    )
 
 
 @pytest.mark.parametrize(
@@ -280,6 +345,8 @@ def test_what_is_held_out_does_not_depend_on_how_often_the_rest_is_drawn() -> No
         ({"balance": "sqrt", "row_weights": "w"}, "both say how often"),
         ({"pair": "same-group"}, "pair same-group: say what a group is"),
         ({"group_by": "patient"}, "group-by: nothing uses it"),
+        ({"holdout_seed": 1}, "holdout-seed: nothing is held out"),
+        ({"holdout_seed": -1, "holdout": 0.1}, "holdout-seed -1: must be at least 0"),
         ({"carry": ("a", "a")}, "carry a, a: two would have the same field"),
     ],
 )

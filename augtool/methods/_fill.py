@@ -8,6 +8,7 @@ needed and not given, so that the recipe holds them.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from augtool.errors import UsageError
 from augtool.methods._contract import Column, Statistics, Streams
-from augtool.params import ParamsLike, check, param, shown
+from augtool.params import ParamsLike, check, is_number, param, shown
 
 if TYPE_CHECKING:
     from augtool.kernels._filling import Filling
@@ -72,7 +73,7 @@ def settle(params: Fills) -> None:
         object.__setattr__(params, "fill", shown(params.fill))
     for name in ("mean", "std"):
         value = getattr(params, name)
-        if isinstance(value, int | float):
+        if is_number(value):
             object.__setattr__(params, name, (float(value),))
     check(params)
     for name in ("mean", "std"):
@@ -150,4 +151,7 @@ def _is_random(params: Fills) -> bool:
 def _is_fill(value: Any) -> bool:
     if not isinstance(value, str):
         return False
-    return value in _NEEDS or re.fullmatch(rf"{_NUMBER}(,{_NUMBER})*", value) is not None
+    if value in _NEEDS:
+        return True
+    numbers = re.fullmatch(rf"{_NUMBER}(,{_NUMBER})*", value) is not None
+    return numbers and all(math.isfinite(float(one)) for one in value.split(","))

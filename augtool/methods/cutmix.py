@@ -2,8 +2,8 @@
 
 λ ~ Beta(α, α) per row; the box has sides ``int(L·√(1−λ))`` and, by default, a centre that is
 uniform over the image, so that it is clipped at the border. The label comes from the clipped box.
-With several partners each has a λ and a box of its own; a later box covers an earlier one, and the
-label counts what is seen of each.
+With several partners (``--num-mix 3``; in a chain ``cutmix num_mix=3``) each has a λ and a box of
+its own; a later box covers an earlier one, and the label counts what is seen of each.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from augtool import _modules
+from augtool import _modules, methods
 from augtool.errors import UsageError
 from augtool.recipe import Recipe
 
@@ -66,6 +66,35 @@ _RECIPE = click.option(
 NAME = "mix"
 
 
+class _Chain(Command):
+    """A command that says where a parameter of a method belongs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; what is no option here may be one of a method's own command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            key = error.option_name.lstrip("-")
+            method = _method_with(key.replace("-", "_"), args)
+            if method is None:
+                raise
+            raise click.UsageError(
+                f"{error.option_name} is of a step: write it there, in quotes, as in "
+                f"'{method} {key}=…'"
+            ) from None
+
+
+def _method_with(parameter: str, args: Sequence[str]) -> str | None:
+    """A method that has this parameter: one that is named in the arguments, if any of them."""
+    able = [
+        name
+        for name in _modules.names("methods")
+        if parameter in {"prob", *methods.load(name).Params.__dataclass_fields__}
+    ]
+    said = (word for one in args for word in one.split() if word in able)
+    return next(said, able[0] if able else None)
+
+
 def chain_command(
     callback: Callback,
     before: Sequence[options.Decorator],
@@ -86,7 +115,7 @@ def chain_command(
     text = _HELP.format(called=called, out=out, methods=", ".join(_modules.names("methods")))
     steps = click.argument("steps", nargs=-1, metavar="[STEP]…")
     decorate = options.together(steps, *before, _RECIPE, *after)
-    return click.command(NAME, cls=Command, help=text)(decorate(run))
+    return click.command(NAME, cls=_Chain, help=text)(decorate(run))
 
 
 def _recipe(steps: Sequence[str], file: Path | None) -> Recipe:

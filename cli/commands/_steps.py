@@ -55,10 +55,17 @@ def _table(argument: str) -> dict[str, Any]:
     bare = [part[_weight(part) is not None :] for part in parts]
     return {
         "one_of": [
-            {"weight": weight, **_values_of(part)}
-            for weight, part in zip(weights, bare, strict=True)
+            {"weight": weight, **_option(part, number)}
+            for number, (weight, part) in enumerate(zip(weights, bare, strict=True), start=1)
         ]
     }
+
+
+def _option(part: Sequence[str], number: int) -> dict[str, Any]:
+    try:
+        return _values_of(part)
+    except UsageError as error:
+        raise UsageError(f"option {number}: {error}") from None
 
 
 def _words(part: str) -> list[str]:

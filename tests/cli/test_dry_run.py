@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from augtool import estimate, worker
+from augtool.known import Known
 from augtool.plan import make_plan
 from augtool.recipe import Recipe, step
+from augtool.sampling import Sampling
 
 Cli = Callable[..., tuple[int, str, str]]
 SAMPLE = "sample:?n=200&size=12&classes=4"
@@ -37,6 +39,7 @@ def said(cli: Cli, *arguments: object) -> dict:
         ["--limit", "20", "--keep-originals"],
         ["--label-smoothing", "0.5"],
         ["--size", "9x14"],
+        ["--balance", "classes", "--only-classes", "0,1", "--keep-originals", "--num", "150"],
     ],
     ids=lambda options: " ".join(options) or "plain",
 )
@@ -77,10 +80,15 @@ def test_workers_and_tasks_are_those_that_would_run(cli: Cli) -> None:
 
 @pytest.mark.parametrize("originals", [False, True])
 @pytest.mark.parametrize("chunk_rows", [None, 1, 16, 100])
-def test_tasks_are_counted_as_they_are_cut(originals: bool, chunk_rows: int | None) -> None:
+@pytest.mark.parametrize("drawn", [False, True])
+def test_tasks_are_counted_as_they_are_cut(
+    originals: bool, chunk_rows: int | None, drawn: bool
+) -> None:
+    sampling = Sampling(row_weights="w") if drawn else Sampling()
+    known = Known(sampling, weights=np.arange(1, 301) if drawn else None)
     for total, blocks in itertools.product([1, 70, 300, 2400, 2401, 2700, 2711, 5000], [1, 2, 9]):
         recipe = Recipe((step("cutmix"),), num=total, keep_originals=originals, block_rows=64)
-        plan = make_plan(recipe, 300, (9, 14, 3), 1)
+        plan = make_plan(recipe, 300, (9, 14, 3), 1, known=known)
         for shards in ([(0, total)], [(0, 7), (7, total)] if total > 7 else [(0, total)]):
             made = sum(1 for _ in worker.cut(plan, chunk_rows, blocks, shards))
             assert estimate._tasks(plan, chunk_rows, blocks, shards) == made

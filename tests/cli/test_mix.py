@@ -131,6 +131,19 @@ def test_values_get_the_types_of_the_parameters(cli: Cli) -> None:
     )
 
 
+@pytest.mark.parametrize("step", ["cutmix num_mix=3", "cutmix num-mix=3"])
+def test_several_partners_are_the_same_as_an_option_a_step_and_in_a_file(
+    cli: Cli, step: str
+) -> None:
+    assert cli("cutmix", "--num-mix", 3, "--in", SAMPLE, "--out", "option.h5", "-q")[0] == 0
+    made(cli, step, output="step.h5")
+    Path("r.toml").write_text('[[steps]]\nmethod = "cutmix"\nnum_mix = 3\n', encoding="utf-8")
+    made(cli, "--recipe", "r.toml", output="file.h5")
+    bytes_of = {Path(f"{name}.h5").read_bytes() for name in ("option", "step", "file")}
+    assert len(bytes_of) == 1
+    assert augtool.open("file.h5").field("src").shape == (60, 4)
+
+
 def test_inspect_prints_a_recipe_that_makes_the_same_bytes(cli: Cli, chain: str) -> None:
     made(cli, "--recipe", chain, output="a.h5")
     code, out, err = cli("inspect", "a.h5", "--recipe")
@@ -242,8 +255,14 @@ def test_a_step_that_left_a_row_alone_is_said_to(cli: Cli) -> None:
         (["0.5 cutmix"], "step 1: '0.5 cutmix': a weight is for one of several, as in"),
         (["0.5 cutmix | 0.4 mixup"], "step 1: one_of: the weights sum to 0.9, not to 1"),
         (["0.5 cutmix | mixup"], "step 1: '0.5 cutmix | mixup': give each of them a weight"),
-        (["cutmix | "], "step 1: there is no method: put a step in quotes"),
+        (["cutmix | "], "step 1: option 2: there is no method: put a step in"),
+        (["flip", "none | cutmix alfa=1"], "step 2: option 2: cutmix: unknown parameter 'alfa'"),
+        (["flip", "none | cutmix alpha=x"], "step 2: option 2: cutmix: alpha 'x' is not a number"),
         (['cutmix fill="'], "no closing quotation"),
+        (["flip", "cutmix", "--alpha", 1], "--alpha is of a step: write it there, in quotes, as"),
+        (["flip", "cutmix", "--num-mix=3"], "as in 'cutmix num-mix=…'"),
+        (["flip", "erase", "--prob", 0.5], "as in 'flip prob=…'"),
+        (["flip", "--alfa", 1], "there is no option --alfa"),
         ([], 'there is no step: give some, as in augtool mix flip "cutmix alpha=1"'),
         (["cutmix", "--num", 3, "--copies", 2], "--num says how many rows to make"),
     ],
@@ -263,10 +282,42 @@ def test_a_bad_recipe_file_is_one_line(refused: Refused) -> None:
     assert "give steps in one way" in refused(*arguments, "flip")
 
 
-def test_a_chain_that_the_rows_do_not_fit_names_its_step(refused: Refused) -> None:
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (["flip", "erase fill=1,2"], "step 2: erase: fill has 2 values and images here have 3"),
+        (
+            ["flip", "cutmix", "none | cutout mean=1,2"],
+            "step 3: option 2: cutout: mean has 2 values",
+        ),
+        (["flip", "none | mixup"], "step 2: option 2: mixup blends images, and there is nothing"),
+        (
+            ["mixup", "flip", "--weight-by", "masks", "--masks", "seen"],
+            "step 1: mixup with weight_by masks: a blend shows every object faintly",
+        ),
+        (
+            ["flip", "cutmix num-mix=3", "--limit", 2],
+            "the source has 2 usable images; step 2: cutmix mixes 4 different ones",
+        ),
+        (["flip", "erase", "--pair", "same-class"], "same-class: flip, erase mix no rows"),
+        (["erase fill=1,2"], "erase: fill has 2 values"),  # one step needs no place
+    ],
+)
+def test_what_rows_do_not_fit_names_its_step_and_its_place(
+    refused: Refused, hdf5: Callable[..., str], steps: list[object], said: str
+) -> None:
+    maps = np.zeros((40, 9, 14), np.uint8)
+    source = hdf5(masks=maps, seen=maps.astype(np.float32))
+    code = 1 if "usable" in said else 2  # the fault is the source's
+    told = refused("mix", *steps, "--in", source, "--out", "m.h5", code=code)
+    assert said in told
+    assert ("step" in told) == ("step" in said)
+
+
+def test_rows_that_are_no_images_name_the_step_that_needs_some(refused: Refused) -> None:
     np.savez("table.npz", images=np.zeros((30, 5), np.float32), labels=np.arange(30) % 3)
-    said = refused("mix", "mixup", "flip", "--in", "table.npz", "--out", "m.h5")
-    assert "flip" in said
+    said = refused("mix", "mixup", "none | flip", "--in", "table.npz", "--out", "m.h5")
+    assert said.startswith("step 2: option 2: flip needs images")
 
 
 def test_help_shows_a_recipe_that_is_one_and_lists_the_methods(cli: Cli) -> None:
