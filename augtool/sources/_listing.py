@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from augtool import listening
 from augtool.errors import SourceError, UsageError
 from augtool.images import reads_heif
 from augtool.recipe import Reading
@@ -194,8 +195,9 @@ def write_listing(
     left_out = _level(root).left_out
     names: list[bytes] = []
     parts: list[tuple[Int64s, Int64s, Int64s]] = []
+    count = listening.Count()
     for folder in folders:
-        found = _found(root, folder, left_out)
+        found = _found(root, folder, left_out, count)
         order = found.order()
         lengths = np.array([len(found.names[at]) for at in order], np.int64)
         names.append(b"".join([found.names[at] for at in order]))
@@ -212,7 +214,7 @@ def listed(root: bytes) -> tuple[Files, Counter[str]]:
     """All image files at any depth below ``root``, in no order, and the left-out files by
     extension."""
     left_out: Counter[str] = Counter()
-    return _found(root, b"", left_out), left_out
+    return _found(root, b"", left_out, listening.Count()), left_out
 
 
 def forget(left_out: Counter[str], root: bytes, file: bytes) -> None:
@@ -325,7 +327,7 @@ def _level(root: bytes) -> Level:
     return Level(tuple(sorted(folders, key=text)), len(images.names), left_out)
 
 
-def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
+def _found(root: bytes, folder: bytes, left_out: Counter[str], count: listening.Count) -> Files:
     """The images at any depth below a class folder; a class folder that is missing has none."""
     files = Files()
     top = root + b"/"
@@ -343,6 +345,7 @@ def _found(root: bytes, folder: bytes, left_out: Counter[str]) -> Files:
                     waiting.append(before + name)
                 else:
                     _sort_in(entry, before + name, lowered, files, left_out, within)
+                    count.add(1)
     return files
 
 
