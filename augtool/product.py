@@ -19,7 +19,7 @@ from augtool.plan import Plan
 from augtool.records import Records
 from augtool.sinks._contract import Order, Sink
 from augtool.sources._contract import Source
-from augtool.worker import Context, Report, Task, cut
+from augtool.worker import Context, Report, Task, blocks_of_task, cut
 
 _IN_FLIGHT = 4  # tasks per worker that wait or run
 
@@ -75,7 +75,8 @@ def make(
     records, processes = Records(), set[int]()
     decodes, done, unmet, began = 0, 0, 0, time.perf_counter()
     ranges = ranges_of(job, plan, order)
-    tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges)
+    blocks = blocks_of_task(job.task_blocks, source, output.chunk_rows)
+    tasks = cut(plan, output.chunk_rows, blocks, ranges)
     for report in _reports(tasks, engine, workers, output.context):
         if not job.endless:  # what never ends has no record
             records.add(report.parts)
