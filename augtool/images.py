@@ -2,7 +2,8 @@
 
 The content chooses the decoder, never the name. JPEGs go to simplejpeg where it can be imported
 and Pillow takes everything else, and whatever simplejpeg refuses; where both decode a file their
-pixels are the same (CMYK within ±1). Pixels are ``(h, w, c)``.
+pixels are the same (CMYK within ±1). Pixels of 8 bits are resized by a kernel of our own when the
+resampling is bilinear, whoever decoded them; all else by Pillow. Pixels are ``(h, w, c)``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +57,7 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
     *((b"P%d" % number, "PPM") for number in range(1, 7)),
 )
+_ROOM_BYTES = 16 << 20
 _EXIF_MARK = b"Exif\0\0"
 _EXIF_REACH = 65536
 _ORIENTATION = 0x0112
@@ -113,6 +116,11 @@ def header(data: bytes) -> Header:
         raise
     except Exception as error:  # decoders raise what they like on broken files
         raise BadImage(_one_line(error)) from error
+
+
+def kernels_of(reading: Reading) -> tuple[str, ...]:
+    """The kernels that images of this reading may need."""
+    return ("resample",) if reading.size is not None and _by_kernel(reading) else ()
 
 
 def decode(data: bytes, reading: Reading) -> Pixels:
@@ -207,11 +215,8 @@ def _simplejpeg() -> ModuleType | None:
 
 
 def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixels | None:
-    """An upright JPEG that needs no resize, by simplejpeg, which writes ``out`` if it is given and
-    large enough. None where the file is for Pillow to decode, or to judge.
-
-    What is to be resized is for Pillow: handing it simplejpeg's pixels costs what they gained.
-    """
+    """An upright JPEG, by simplejpeg, which writes ``out`` if it is given and large enough. None
+    where the file is for Pillow to decode, or to judge."""
     simplejpeg = _simplejpeg()
     if (
         simplejpeg is None
@@ -224,13 +229,86 @@ def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixel
         if out is None or reading.size is not None:
             size = checked_size(*simplejpeg.decode_jpeg_header(data)[:2])
             if reading.size not in (None, size):
-                return None
+                return _straight_to_size(data, size, reading, out)
         colour = "GRAY" if reading.mode == "L" else "RGB"
         return cast(Pixels, simplejpeg.decode_jpeg(data, colour, buffer=out))
     except MemoryError:
         raise
     except Exception:  # Pillow reads some files that simplejpeg refuses, and explains the others
         return None
+
+
+def _straight_to_size(
+    data: bytes, size: Size, reading: Reading, out: Pixels | None
+) -> Pixels | None:
+    """An upright JPEG of this size at ``reading``'s, decoded smaller where that is enough, and also
+    in ``out`` if it has that shape; None where Pillow resizes. Raises what simplejpeg does."""
+    if not _by_kernel(reading):
+        return None
+    divisor = _divisor(size, reading)
+    pixels = cast(ModuleType, _simplejpeg()).decode_jpeg(
+        data,
+        "GRAY" if reading.mode == "L" else "RGBX",  # a kernel takes four bytes best
+        min_height=max(1, size[0] // divisor),
+        min_width=max(1, size[1] // divisor),
+        buffer=_room(size, divisor),
+    )
+    made = _resampled(pixels, size, reading)
+    if out is not None and out.shape == made.shape:
+        out[...] = made
+    return made
+
+
+_rooms = threading.local()
+
+
+def _room(size: Size, divisor: int) -> npt.NDArray[np.uint8]:
+    """Memory for the pixels of one image, the same each time: fresh memory is dear."""
+    needed = 4 * -(-size[0] // divisor) * -(-size[1] // divisor)
+    if needed > _ROOM_BYTES:
+        return np.empty(needed, np.uint8)
+    if not hasattr(_rooms, "room"):
+        _rooms.room = np.empty(_ROOM_BYTES, np.uint8)
+    room: npt.NDArray[np.uint8] = _rooms.room
+    return room
+
+
+def _by_kernel(reading: Reading) -> bool:
+    return reading.resample == "bilinear" and reading.mode != "L16"
+
+
+def _resampled(pixels: Pixels, size: Size, reading: Reading) -> Pixels:
+    """``pixels`` (h, w, p), of an image once ``size`` large and perhaps decoded smaller, at
+    ``reading``'s size; of p = 4 channels the first three count."""
+    assert reading.size is not None
+    from augtool.kernels.resample import bilinear
+
+    place = placement(reading.fit, size, reading.size)
+    channels = min(pixels.shape[2], 3)
+    inner = np.empty((*place.inner, channels), np.uint8)
+    bilinear(pixels, _scaled(place, size, pixels.shape[:2]), inner)
+    if place.inner == reading.size:
+        return inner
+    out = np.empty((*reading.size, channels), np.uint8)
+    out[:] = _background(reading)
+    (y, x), (height, width) = place.corner, place.inner
+    out[y : y + height, x : x + width] = inner
+    return out
+
+
+def _scaled(place: Placement, size: Size, decoded: Size) -> tuple[float, float, float, float]:
+    """The box of a placement in an image of which ``decoded`` pixels are there."""
+    down, across = decoded[0] / size[0], decoded[1] / size[1]
+    y0, x0, y1, x1 = place.box
+    bottom, right = min(y1 * down, decoded[0]), min(x1 * across, decoded[1])  # despite rounding
+    return y0 * down, x0 * across, bottom, right
+
+
+def _background(reading: Reading) -> Pixels:
+    """The background as a pixel of 8 bits in ``reading``'s mode."""
+    from PIL import Image
+
+    return _pixels(_in_mode(Image.new("RGB", (1, 1), reading.background), reading), reading.mode)
 
 
 def _turbo_header(data: bytes) -> Header | None:
@@ -257,6 +335,8 @@ def _pillow_header(data: bytes) -> Header:
 def _by_pillow(data: bytes, reading: Reading) -> Pixels:
     with opened(data) as (image, kind):
         upright, size = _upright(image, kind, data, reading)
+        if reading.size not in (None, size) and _by_kernel(reading):
+            return _resampled(_pixels(upright, reading.mode), size, reading)
         return _pixels(_fitted(upright, size, reading), reading.mode)
 
 
@@ -430,13 +510,11 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
     from PIL import Image
 
     place = placement(reading.fit, size, reading.size)
-    down, across = image.height / size[0], image.width / size[1]
-    y0, x0, y1, x1 = place.box
-    right, bottom = min(x1 * across, image.width), min(y1 * down, image.height)  # despite rounding
+    y0, x0, y1, x1 = _scaled(place, size, (image.height, image.width))
     inner = image.resize(
         (place.inner[1], place.inner[0]),
         Image.Resampling[reading.resample.upper()],
-        box=(x0 * across, y0 * down, right, bottom),
+        box=(x0, y0, x1, y1),
     )
     if place.inner == reading.size:
         return inner
