@@ -253,10 +253,7 @@ def _straight_to_size(
         min_width=max(1, size[1] // divisor),
         buffer=_room(size, divisor),
     )
-    made = _resampled(pixels, size, reading)
-    if out is not None and out.shape == made.shape:
-        out[...] = made
-    return made
+    return _resampled(pixels, size, reading, out)
 
 
 _rooms = threading.local()
@@ -277,23 +274,31 @@ def _by_kernel(reading: Reading) -> bool:
     return reading.resample == "bilinear" and reading.mode != "L16"
 
 
-def _resampled(pixels: Pixels, size: Size, reading: Reading) -> Pixels:
+def _resampled(pixels: Pixels, size: Size, reading: Reading, out: Pixels | None = None) -> Pixels:
     """``pixels`` (h, w, p), of an image once ``size`` large and perhaps decoded smaller, at
-    ``reading``'s size; of p = 4 channels the first three count."""
+    ``reading``'s size; of p = 4 channels the first three count. They are put into ``out`` if it is
+    given and has that shape."""
     assert reading.size is not None
     from augtool.kernels.resample import bilinear
 
     place = placement(reading.fit, size, reading.size)
-    channels = min(pixels.shape[2], 3)
-    inner = np.empty((*place.inner, channels), np.uint8)
+    shape = (*reading.size, min(pixels.shape[2], 3))
+    made = out if out is not None and _fits(out, shape) else np.empty(shape, np.uint8)
+    whole = place.inner == reading.size
+    inner = made if whole else np.empty((*place.inner, shape[2]), np.uint8)
     bilinear(pixels, _scaled(place, size, pixels.shape[:2]), inner)
-    if place.inner == reading.size:
-        return inner
-    out = np.empty((*reading.size, channels), np.uint8)
-    out[:] = _background(reading)
-    (y, x), (height, width) = place.corner, place.inner
-    out[y : y + height, x : x + width] = inner
-    return out
+    if not whole:
+        (y, x), (height, width) = place.corner, place.inner
+        made[:] = _background(reading)
+        made[y : y + height, x : x + width] = inner
+    if out is not None and made is not out and out.shape == shape:
+        out[...] = made
+    return made
+
+
+def _fits(out: Pixels, shape: tuple[int, ...]) -> bool:
+    """Whether a kernel can write an image of this shape into ``out``."""
+    return out.shape == shape and out.flags.c_contiguous and out.dtype == np.uint8
 
 
 def _scaled(place: Placement, size: Size, decoded: Size) -> tuple[float, float, float, float]:
