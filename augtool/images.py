@@ -206,6 +206,11 @@ def reads_heif() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
+def load_decoder() -> None:
+    """Import the decoder of JPEGs now, where it is there, and not with the first of them."""
+    _simplejpeg()
+
+
 @cache
 def _simplejpeg() -> ModuleType | None:
     try:
