@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 _COLOURS = {"augtool": "#2b6cb0", "bound": "#718096", "peer": "#dd6b20"}
 _GROWTH = "growth"
 _DPI = 110
+_SMALL = 0.15
 
 Row = Mapping[str, Any]
 
@@ -94,4 +95,6 @@ def _bars(row: Row, panel: Any) -> None:
     panel.set_title(row["title"], fontsize=9, loc="left")
     panel.tick_params(axis="x", labelsize=8)
     for place, value in zip(places, values, strict=True):
-        panel.text(0, place, f" {value:,.0f}", va="center", fontsize=8, color="white")
+        small = value < _SMALL * max(values)  # its number stands beside the bar
+        at, colour = (value, "black") if small else (0, "white")
+        panel.text(at, place, f" {value:,.0f}", va="center", fontsize=8, color=colour)

@@ -39,7 +39,7 @@ def race(setting: Setting) -> Race:
             *by_torch,
             online,
         ),
-        most_runs=3,
+        most_runs=2,
     )
 
 
