@@ -89,6 +89,7 @@ def estimate(job: Job) -> Estimate:
         order = order_of(job, plan, source, output)
         nbytes = sum(field.row_bytes for field in order.fields) * plan.total
         chunk_rows = layout.chunk_rows(order)
+        blocks = worker.blocks_of_task(job.task_blocks, source, chunk_rows)
         seconds = row_seconds * plan.total + nbytes / _BYTES_PER_SECOND
         return Estimate(
             rows=plan.total,
@@ -96,7 +97,7 @@ def estimate(job: Job) -> Estimate:
             nbytes=nbytes,
             source_bytes=source.nbytes,
             scratch_bytes=size_of(scratch),
-            tasks=_tasks(plan, chunk_rows, job.task_blocks or 1, order.shards),
+            tasks=_tasks(plan, chunk_rows, blocks, order.shards),
             workers=workers,
             seconds=seconds / max(workers, 1),
             label_mass=_label_mass(source, plan, job.recipe.label_smoothing),
@@ -113,14 +114,15 @@ def estimate(job: Job) -> Estimate:
 
 
 def _tasks(
-    plan: Plan, chunk_rows: int | None, blocks: int, shards: Sequence[tuple[int, int]]
+    plan: Plan, chunk_rows: int | None, blocks: float, shards: Sequence[tuple[int, int]]
 ) -> int:
     """How many tasks `worker.cut` makes, however many there are."""
-    if chunk_rows == 1:
-        return sum(-(-_pieces(plan, *shard) // blocks) for shard in shards)
-    if chunk_rows is not None:
-        rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
+    if chunk_rows is not None and not worker.in_pieces(chunk_rows, blocks):
+        rows = worker.rows_of_task(plan, chunk_rows, blocks)
         return sum(-(-(stop - start) // rows) for start, stop in shards)
+    blocks = int(blocks)
+    if chunk_rows is not None:
+        return sum(-(-_pieces(plan, *shard) // blocks) for shard in shards)
     last = plan.passes - 1
     groups = plan.group(last) - plan.group(0) + 1
     begins_group = last == 0 or plan.group(last - 1) < plan.group(last)

@@ -2,7 +2,8 @@
 
 The content chooses the decoder, never the name. JPEGs go to simplejpeg where it can be imported
 and Pillow takes everything else, and whatever simplejpeg refuses; where both decode a file their
-pixels are the same (CMYK within ±1). Pixels are ``(h, w, c)``.
+pixels are the same (CMYK within ±1). Pixels of 8 bits are resized by a kernel of our own when the
+resampling is bilinear, whoever decoded them; all else by Pillow. Pixels are ``(h, w, c)``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib.util
 import io
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +62,7 @@ _MOST_SCANS = 20  # of a progressive JPEG of the largest size; smaller ones may 
 _PROGRESSIVE = (0xC2, 0xCA)
 _BAND_PIXELS = 1 << 20  # what is converted at a time
 _ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-fA-F]+>")  # of an object: another in each process
+_ROOM_BYTES = 16 << 20
 _EXIF_MARK = b"Exif\0\0"
 _EXIF_REACH = 65536
 _ORIENTATION = 0x0112
@@ -118,6 +121,11 @@ def header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         raise
     except Exception as error:  # decoders raise what they like on broken files
         raise BadImage(_one_line(error)) from error
+
+
+def kernels_of(reading: Reading) -> tuple[str, ...]:
+    """The kernels that images of this reading may need."""
+    return ("resample",) if reading.size is not None and _by_kernel(reading) else ()
 
 
 def decode(data: bytes, reading: Reading) -> Pixels:
@@ -203,6 +211,11 @@ def reads_heif() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
+def load_decoder() -> None:
+    """Import the decoder of JPEGs now, where it is there, and not with the first of them."""
+    _simplejpeg()
+
+
 @cache
 def _simplejpeg() -> ModuleType | None:
     try:
@@ -212,11 +225,8 @@ def _simplejpeg() -> ModuleType | None:
 
 
 def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixels | None:
-    """An upright JPEG that needs no resize, by simplejpeg, which writes ``out`` if it is given and
-    large enough. None where the file is for Pillow to decode, or to judge.
-
-    What is to be resized is for Pillow: handing it simplejpeg's pixels costs what they gained.
-    """
+    """An upright JPEG, by simplejpeg, which writes ``out`` if it is given and large enough. None
+    where the file is for Pillow to decode, or to judge."""
     simplejpeg = _simplejpeg()
     if (
         simplejpeg is None
@@ -229,17 +239,95 @@ def _straight(data: bytes, reading: Reading, out: Pixels | None = None) -> Pixel
         if out is None or reading.size is not None:
             height, width = simplejpeg.decode_jpeg_header(data)[:2]
             size = checked_size(height, width, reading.max_pixels)
-            if reading.size not in (None, size):
-                return None
         else:
             size = out.shape[0], out.shape[1]  # simplejpeg refuses larger ones
         check_scans(data, size, reading.max_pixels)
+        if reading.size not in (None, size):
+            return _straight_to_size(data, size, reading, out)
         colour = "GRAY" if reading.mode == "L" else "RGB"
         return cast(Pixels, simplejpeg.decode_jpeg(data, colour, buffer=out))
     except MemoryError:
         raise
     except Exception:  # Pillow reads some files that simplejpeg refuses, and explains the others
         return None
+
+
+def _straight_to_size(
+    data: bytes, size: Size, reading: Reading, out: Pixels | None
+) -> Pixels | None:
+    """An upright JPEG of this size at ``reading``'s, decoded smaller where that is enough, and also
+    in ``out`` if it has that shape; None where Pillow resizes. Raises what simplejpeg does."""
+    if not _by_kernel(reading):
+        return None
+    divisor = _divisor(size, reading)
+    pixels = cast(ModuleType, _simplejpeg()).decode_jpeg(
+        data,
+        "GRAY" if reading.mode == "L" else "RGBX",  # a kernel takes four bytes best
+        min_height=max(1, size[0] // divisor),
+        min_width=max(1, size[1] // divisor),
+        buffer=_room(size, divisor),
+    )
+    return _resampled(pixels, size, reading, out)
+
+
+_rooms = threading.local()
+
+
+def _room(size: Size, divisor: int) -> npt.NDArray[np.uint8]:
+    """Memory for the pixels of one image, the same each time: fresh memory is dear."""
+    needed = 4 * -(-size[0] // divisor) * -(-size[1] // divisor)
+    if needed > _ROOM_BYTES:
+        return np.empty(needed, np.uint8)
+    if not hasattr(_rooms, "room"):
+        _rooms.room = np.empty(_ROOM_BYTES, np.uint8)
+    room: npt.NDArray[np.uint8] = _rooms.room
+    return room
+
+
+def _by_kernel(reading: Reading) -> bool:
+    return reading.resample == "bilinear" and reading.mode != "L16"
+
+
+def _resampled(pixels: Pixels, size: Size, reading: Reading, out: Pixels | None = None) -> Pixels:
+    """``pixels`` (h, w, p), of an image once ``size`` large and perhaps decoded smaller, at
+    ``reading``'s size; of p = 4 channels the first three count. They are put into ``out`` if it is
+    given and has that shape."""
+    assert reading.size is not None
+    from augtool.kernels.resample import bilinear
+
+    place = placement(reading.fit, size, reading.size)
+    shape = (*reading.size, min(pixels.shape[2], 3))
+    made = out if out is not None and _fits(out, shape) else np.empty(shape, np.uint8)
+    whole = place.inner == reading.size
+    inner = made if whole else np.empty((*place.inner, shape[2]), np.uint8)
+    bilinear(pixels, _scaled(place, size, pixels.shape[:2]), inner)
+    if not whole:
+        (y, x), (height, width) = place.corner, place.inner
+        made[:] = _background(reading)
+        made[y : y + height, x : x + width] = inner
+    if out is not None and made is not out and out.shape == shape:
+        out[...] = made
+    return made
+
+
+def _fits(out: Pixels, shape: tuple[int, ...]) -> bool:
+    """Whether a kernel can write an image of this shape into ``out``."""
+    return out.shape == shape and out.flags.c_contiguous and out.dtype == np.uint8
+
+
+def _scaled(place: Placement, size: Size, decoded: Size) -> tuple[float, float, float, float]:
+    """The box of a placement in an image of which ``decoded`` pixels are there."""
+    down, across = decoded[0] / size[0], decoded[1] / size[1]
+    y0, x0, y1, x1 = place.box
+    bottom, right = min(y1 * down, decoded[0]), min(x1 * across, decoded[1])  # despite rounding
+    return y0 * down, x0 * across, bottom, right
+
+
+def _background(reading: Reading) -> Pixels:
+    """The background as a pixel of 8 bits in ``reading``'s mode."""
+    from PIL import Image
+
+    return _pixels(_in_mode(Image.new("RGB", (1, 1), reading.background), reading), reading.mode)
 
 
 def _turbo_header(data: bytes, max_pixels: int) -> Header | None:
@@ -266,6 +354,8 @@ def _pillow_header(data: bytes, max_pixels: int) -> Header:
 def _by_pillow(data: bytes, reading: Reading) -> Pixels:
     with opened(data) as (image, kind):
         upright, size = _upright(image, kind, data, reading)
+        if reading.size not in (None, size) and _by_kernel(reading):
+            return _resampled(_pixels(upright, reading.mode), size, reading)
         return _pixels(_fitted(upright, size, reading), reading.mode)
 
 
@@ -519,13 +609,11 @@ def _fitted(image: Image.Image, size: Size, reading: Reading) -> Image.Image:
     from PIL import Image
 
     place = placement(reading.fit, size, reading.size)
-    down, across = image.height / size[0], image.width / size[1]
-    y0, x0, y1, x1 = place.box
-    right, bottom = min(x1 * across, image.width), min(y1 * down, image.height)  # despite rounding
+    y0, x0, y1, x1 = _scaled(place, size, (image.height, image.width))
     inner = image.resize(
         (place.inner[1], place.inner[0]),
         Image.Resampling[reading.resample.upper()],
-        box=(x0 * across, y0 * down, right, bottom),
+        box=(x0, y0, x1, y1),
     )
     if place.inner == reading.size:
         return inner

@@ -27,7 +27,7 @@ from augtool.sinks._contract import Order, Position, Sink
 from augtool.sinks._places import refused
 from augtool.sources._contract import Source
 from augtool.spool import Spool
-from augtool.worker import Context, Report, Task, cut
+from augtool.worker import Context, Report, Task, blocks_of_task, cut
 
 _IN_FLIGHT = 4  # tasks per worker that wait or run
 _SAFE_EVERY = 30.0  # seconds of work that a loss of power may cost
@@ -174,7 +174,8 @@ def _made(
 ) -> Iterator[Report]:
     """What the tasks that are left report, once it is in the records and in the journal."""
     job, plan, books = output.job, output.plan, output.books
-    tasks = cut(plan, output.chunk_rows, job.task_blocks or 1, ranges_of(job, plan, output.order))
+    blocks = blocks_of_task(job.task_blocks, source, output.chunk_rows)
+    tasks = cut(plan, output.chunk_rows, blocks, ranges_of(job, plan, output.order))
     left = itertools.islice(tasks, len(output.past), None)
     with closing(Spool(books.folder)) as spool:
         ledger = _Ledger(sink, books, spool)

@@ -65,7 +65,7 @@ def rendered(context: Path, task: Task, source: Source) -> Report:
         return in_child(worker.render, context, task)
     except ChildDied as death:
         _ = source.pixels  # raises when an array that is read in place has changed
-        row = _culprit(context, worker.rows_of_task(context, task))
+        row = _culprit(context, worker.source_rows(context, task))
         if row is not None:
             raise BrokenInput(row, source.name(row), f"the process that read it {death}") from None
         raise _died(death, f"it made {sum(map(len, task.pieces)):,} rows") from None

@@ -16,7 +16,18 @@ from typing import cast
 
 import numpy as np
 
-from augtool import error_report, kernels, labels, left_out, machine, owners, rescue, sinks, worker
+from augtool import (
+    error_report,
+    images,
+    kernels,
+    labels,
+    left_out,
+    machine,
+    owners,
+    rescue,
+    sinks,
+    worker,
+)
 from augtool import masks as mask_rules
 from augtool import pairing as pair_rules
 from augtool.apply import prepared
@@ -236,7 +247,8 @@ def _open(job: Job | None = None) -> AbstractContextManager[Books]:
 
 
 def _kernels_of(recipe: Recipe) -> tuple[str, ...]:
-    return kernels_of(recipe.steps, by_objects=recipe.weight_by != "area")
+    of_steps = kernels_of(recipe.steps, by_objects=recipe.weight_by != "area")
+    return (*of_steps, *images.kernels_of(recipe.reading))
 
 
 def _vanishes(job: Job) -> bool:

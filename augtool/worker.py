@@ -34,6 +34,7 @@ Write = Callable[[str, Ints, npt.NDArray[Any]], None]
 _Parts = TypeVar("_Parts", Block, Ready)
 
 _BUFFER_BYTES = 2 << 20  # stays in cache between the kernel, the CRC and the write
+_PART_OF_BLOCK = 0.25
 _LABEL_BYTES = 32 << 20  # of float64 sums at a time, for sources with very many classes
 
 
@@ -133,42 +134,65 @@ def touch(context_path: Path, rows: Ints) -> None:
         unreadable_of(_context(context_path).source, row, row + 1)
 
 
-def rows_of_task(context_path: Path, task: Task) -> Ints:
+def source_rows(context_path: Path, task: Task) -> Ints:
     """The source rows that a task reads, each once."""
     plan = _context(context_path).plan
     blocks = (plan.draw(piece.number, piece.block) for piece in task.pieces)
     return np.unique(np.concatenate([block.members for block in blocks]))
 
 
+def blocks_of_task(asked: int | None, source: Source, chunk_rows: int | None) -> float:
+    """How many blocks a task has, unless it is ``asked`` for: one; of an output that workers encode
+    a part, where nothing has to be decoded for it, so that all are busy to the end."""
+    in_parts = chunk_rows is not None and source.pixels is not None and source.masks is None
+    return asked or (_PART_OF_BLOCK if in_parts else 1)
+
+
 def cut(
-    plan: Plan, chunk_rows: int | None, blocks: int, shards: Iterable[tuple[int, int]] | None = None
+    plan: Plan,
+    chunk_rows: int | None,
+    blocks: float,
+    shards: Iterable[tuple[int, int]] | None = None,
 ) -> Iterator[Task]:
-    """The work, cut into tasks in plan order; no piece is in two ``shards``, which are ranges of
-    output rows in order.
+    """The work, cut into tasks; no piece is in two ``shards``, which are ranges of output rows in
+    order.
 
     Where any task may write anywhere, a task is ``blocks`` blocks in all the passes that share
-    their members. Where rows must come in order, it is ``blocks`` pieces of blocks, and where
-    chunks of rows must be whole, a range of about so many rows on chunk borders.
+    their members; the last block, which can be nearly twice as large, is in the first, so that no
+    worker begins it when the others end. Where rows must come in order, tasks do; one is ``blocks``
+    pieces of blocks. Where chunks of rows must be whole, or ``blocks`` is less than one, it is a
+    range of about so many rows on chunk borders.
     """
     shards = ((0, plan.total),) if shards is None else shards
     if chunk_rows is None:
-        yield from _cut_across_passes(plan, blocks, sorted(stop for _, stop in shards))
+        yield from _cut_across_passes(plan, int(blocks), sorted(stop for _, stop in shards))
         return
     for start, stop in shards:
-        if chunk_rows == 1:
+        if in_pieces(chunk_rows, blocks):
             in_order = pieces(plan, start, stop)
-            while todo := tuple(itertools.islice(in_order, blocks)):
+            while todo := tuple(itertools.islice(in_order, int(blocks))):
                 yield Task(todo)
         else:
-            rows = max(1, blocks * plan.block_rows // chunk_rows) * chunk_rows
+            rows = rows_of_task(plan, chunk_rows, blocks)
             for first in range(start, stop, rows):
                 yield Task(tuple(pieces(plan, first, min(first + rows, stop))))
+
+
+def in_pieces(chunk_rows: int, blocks: float) -> bool:
+    """Whether tasks are whole pieces of blocks; else they are ranges of rows."""
+    return chunk_rows == 1 and blocks >= 1
+
+
+def rows_of_task(plan: Plan, chunk_rows: int, blocks: float) -> int:
+    """How many rows a task has that is a range of rows."""
+    return max(1, int(blocks * plan.block_rows) // chunk_rows) * chunk_rows
 
 
 def _cut_across_passes(plan: Plan, blocks: int, borders: Sequence[int]) -> Iterator[Task]:
     for _, passes in itertools.groupby(range(plan.passes), plan.group):
         numbers = list(passes)
-        for first in range(0, plan.blocks, blocks):
+        firsts = range(0, plan.blocks, blocks)
+        for first in (firsts[-1], *firsts[:-1]):
             todo = [
                 part
                 for block in range(first, min(first + blocks, plan.blocks))

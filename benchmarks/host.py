@@ -9,7 +9,7 @@ from typing import Any
 
 from augtool import machine, versions
 
-_PEERS = ("torch", "torchvision")
+_PEERS = ("torch", "torchvision", "tensorflow", "keras")
 
 
 def describe() -> dict[str, Any]:
@@ -27,7 +27,13 @@ def package_versions() -> dict[str, str]:
     """Of Python, of augtool and what it stands on, and of the peers."""
     known = versions.report()
     packages = {name: known[name] for name in known if name not in ("system", "machine")}
-    return {**packages, **{name: versions.of(name) for name in _PEERS}}
+    return {**packages, **{name: _version(name) for name in _PEERS}}
+
+
+def _version(name: str) -> str:
+    """tensorflow may be installed under another name, such as tensorflow-cpu."""
+    known = (versions.of(each) for each in (name, f"{name}-cpu"))
+    return next((one for one in known if one != "absent"), "absent")
 
 
 def _cpu_model() -> str:

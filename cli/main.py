@@ -121,6 +121,9 @@ def _print_version(as_json: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # NumPy's linear algebra, which nothing here uses, would begin by keeping a second processor
+    # busy for some hundredths of a second, in each process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _mend_streams()
     if "_AUGTOOL_COMPLETE" in os.environ:  # a shell asks for completions
         augtool.main(prog_name="augtool")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("augtool")
 _COLUMNS = 80  # of a terminal that does not know its own width
 _EVERY = 60.0  # seconds between plain lines
+_PATIENCE = 2.0  # seconds that a listing may take without a word
+_DRAWN_EVERY = 0.1
 
 
 class _Lines(logging.Handler):
@@ -40,6 +42,7 @@ class Meter:
         self._bar: Any = None
         self._next_line = 0.0
         self._lines = _Lines()
+        self._next_word = time.monotonic() + _PATIENCE
 
     def __enter__(self) -> Meter:
         if not self._quiet:
@@ -65,6 +68,16 @@ class Meter:
             self._draw(progress)
         else:
             self._print(progress)
+
+    def found(self, files: int) -> None:
+        """Say how many files a listing has found so far."""
+        now = time.monotonic()
+        if self._quiet or now < self._next_word:
+            return
+        self._next_word = now + (_DRAWN_EVERY if self._terminal else _EVERY)
+        said = f"listing: {files:,} files so far"
+        # On a terminal the next word, or the bar, is written over it.
+        click.echo(f"\r{said}\x1b[K\r" if self._terminal else said, err=True, nl=not self._terminal)
 
     def _draw(self, progress: Progress) -> None:
         if self._bar is None:

@@ -440,6 +440,20 @@ def test_a_photo_decoded_smaller_looks_like_one_decoded_whole() -> None:
         assert np.abs(fast - images.decode(whole, reading)).mean() < 1.0, fit
 
 
+@pytest.mark.parametrize("size", [(41, 67), (201, 333), (640, 403)])
+def test_a_resized_jpeg_has_the_same_pixels_with_and_without_simplejpeg(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(noise(12, 20).resize(size[::-1], Image.Resampling.BICUBIC), "JPEG", quality=90)
+    for fit, grey in (("crop", False), ("stretch", True), ("pad", False), ("pad", True)):
+        mode = "L" if grey else "RGB"
+        reading = Reading(size=(17, 23), fit=fit, mode=mode, background=(10, 200, 90))
+        one = images.decode(data, reading)
+        with monkeypatch.context() as patch:
+            patch.setattr(images, "_simplejpeg", lambda: None)
+            assert np.array_equal(one, images.decode(data, reading)), (fit, mode)
+
+
 def test_sixteen_bits_are_resized_without_loss_or_wrapping() -> None:
     values = np.tile(np.array([0, 65535], np.uint16).repeat(40), (80, 1))
     data = encoded(Image.fromarray(values), "PNG")

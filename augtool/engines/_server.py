@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 
-from augtool import isolate, kernels, methods
+from augtool import images, isolate, kernels, methods
 from augtool.errors import UsageError
 
 
@@ -25,7 +25,19 @@ def prepare(asked: str) -> None:
         os.close(pipe)
 
 
+# What nearly every worker needs for its first task: imported there, each would do it once more,
+# and while its task waits. NumPy imports its masked arrays when it first looks for what is unique.
+_NEEDED = (
+    "augtool.worker",
+    "augtool.sinks._places",
+    "augtool.sources.hdf5",
+    "augtool.sources.folder",
+    "numpy.ma",
+)
+
 with contextlib.suppress(Exception):  # as without memory: who needs it says so, in one line
-    importlib.import_module("augtool.worker")
+    for _name in _NEEDED:
+        importlib.import_module(_name)
+    images.load_decoder()
     if isolate.ASKED in os.environ:  # not when a server that was killed is started again
         prepare(os.environ.pop(isolate.ASKED))

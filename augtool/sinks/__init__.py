@@ -10,6 +10,7 @@ from augtool.errors import UsageError
 from augtool.sinks._contract import Format
 
 STDOUT = "-"
+_USUAL = "hdf5"
 
 
 def names() -> tuple[str, ...]:
@@ -19,7 +20,7 @@ def names() -> tuple[str, ...]:
 
 def load(name: str) -> Format:
     """The output format of this name, or of an ending of file names, such as h5."""
-    known = _suffixes().get(f".{name}", name)
+    known = name if name in names() else _named_by(f".{name}") or name
     return cast(Format, _modules.load("sinks", known))
 
 
@@ -28,13 +29,13 @@ def format_of(output: str, name: str | None = None) -> str:
 
     Raises `UsageError` when nothing says it.
     """
-    suffixes = _suffixes()
     if name is not None:
         load(name)
-        return suffixes.get(f".{name}", name)
-    found = suffixes.get(_suffix(output))
+        return name if name in names() else _named_by(f".{name}") or name
+    found = _named_by(_suffix(output))
     if found is not None:
         return found
+    suffixes = _suffixes()
     if output == STDOUT or not Path(output).suffix:
         folders = ", ".join(one for one in names() if load(one).FOLDER)
         raise UsageError(
@@ -65,6 +66,13 @@ def leaves_nothing(output: str, name: str | None = None) -> bool:
 
 def _suffix(output: str) -> str:
     return Path(output).suffix.lower()
+
+
+def _named_by(suffix: str) -> str | None:
+    """The format whose files end so. The usual one is asked first: to import all takes a while."""
+    if suffix in cast(Format, _modules.load("sinks", _USUAL)).SUFFIXES:
+        return _USUAL
+    return _suffixes().get(suffix)
 
 
 def _suffixes() -> dict[str, str]:

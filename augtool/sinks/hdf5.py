@@ -190,6 +190,7 @@ class Hdf5Sink:
     whole: int = 0  # of the files, from the first on, these have their records
     _open: Any = None
     _number: int = -1  # of the file that is open
+    _found: dict[str, tuple[Any, int]] = field(default_factory=dict)  # in it
 
     def append(self, pieces: Sequence[Encoded], digests: Digests) -> None:
         """Append deflated chunks, in plan order; what workers wrote themselves goes to the disk."""
@@ -198,15 +199,23 @@ class Hdf5Sink:
         for piece in pieces:
             part = self._file_of(piece.row, digests)
             try:
-                data_set = self._open[piece.field]
-                at = (piece.row - part.start, *(0,) * (data_set.ndim - 1))
-                data_set.id.write_direct_chunk(at, piece.data)
+                data_set, rank = self._data_set(piece.field)
+                at = (piece.row - part.start, *(0,) * (rank - 1))
+                data_set.write_direct_chunk(at, piece.data)
             except OSError as error:
                 raise refused(part.path, error) from error
 
     def position(self) -> Position:
         """The file that is open; none of its chunks count, since its index is in memory."""
         return Position(max(self._number, 0))
+
+    def _data_set(self, name: str) -> tuple[Any, int]:
+        """A data set of the file that is open, and its rank: to look it up takes as long as to
+        write a chunk."""
+        if name not in self._found:
+            data_set = self._open[name]
+            self._found[name] = data_set.id, data_set.ndim
+        return self._found[name]
 
     def _file_of(self, row: int, digests: Digests) -> _File:
         """The file that a row is in, which is held open; those before it are whole."""
@@ -241,6 +250,7 @@ class Hdf5Sink:
 
     def close(self) -> None:
         """Close the file that is held open, if any."""
+        self._found.clear()
         if self._open is not None:
             file, self._open, self._number = self._open, None, -1
             try:

@@ -27,7 +27,7 @@ from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
 from augtool.sinks._places import bytes_of, refused
-from augtool.sinks._tar import END, LONGEST_NAME, member
+from augtool.sinks._tar import END, LONGEST_NAME, member, parts
 from augtool.sinks._tar_rows import read
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
@@ -187,35 +187,35 @@ class TarWriter:
 
     def encoded(self) -> Sequence[Encoded]:
         """The members of all rows since the last call, one piece for each run of rows."""
-        fields = {name: np.concatenate(parts) for name, parts in self._others.items()}
+        fields = {name: np.concatenate(each) for name, each in self._others.items()}
         members = [self._row(at, fields) for at in range(len(self._rows))]
         edges = np.flatnonzero(np.diff(self._rows) != 1) + 1
         starts = [0, *edges.tolist(), len(members)]
         pieces = [
-            Encoded("", self._rows[start], b"".join(members[start:stop]))
+            Encoded("", self._rows[start], b"".join(itertools.chain(*members[start:stop])))
             for start, stop in itertools.pairwise(starts)
             if stop > start
         ]
         self._rows, self._images, self._others = [], [], {}
         return pieces
 
-    def _row(self, at: int, fields: Mapping[str, npt.NDArray[Any]]) -> bytes:
-        """The files of one row."""
+    def _row(self, at: int, fields: Mapping[str, npt.NDArray[Any]]) -> list[bytes]:
+        """The files of one row, one after another."""
         key = _KEY.format(self._rows[at])
-        files = [member(f"{key}.{self.encoding.extension}", self._images[at])]
+        files = [*parts(f"{key}.{self.encoding.extension}", self._images[at])]
         plan: dict[str, Any] = {}
         for name, values in fields.items():
             value = values[at]
             if name == "label":
-                files.append(member(f"{key}.cls", b"%d" % int(value)))
+                files.extend(parts(f"{key}.cls", b"%d" % int(value)))
             elif name == "labels":
-                files.append(member(f"{key}.soft.npy", npy(value)))
+                files.extend(parts(f"{key}.soft.npy", npy(value)))
             elif _is_member(name):
-                files.append(member(_member_of(key, name), npy(value)))
+                files.extend(parts(_member_of(key, name), npy(value)))
             else:
                 plan[name] = value.decode() if isinstance(value, bytes) else value.tolist()
         text = json.dumps(plan, separators=(",", ":")).encode()
-        return b"".join([*files, member(f"{key}.json", text)])
+        return [*files, *parts(f"{key}.json", text)]
 
 
 def _name_of(shard: int) -> str:

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from augtool import listening
 from augtool.errors import SourceError, UsageError
 from augtool.images import reads_heif
 from augtool.recipe import Reading
@@ -413,6 +414,7 @@ def _gather(
                     links.append(before + name)
                 else:
                     _sort_in(entry, before + name, lowered, files, left_out, within)
+                    listening.found(1)
 
 
 def _time(folder: bytes | int) -> int:

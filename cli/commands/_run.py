@@ -67,12 +67,14 @@ def _estimate(job: Job, *, as_json: bool) -> int:
 
 
 def _make(job: Job, given: Mapping[str, Any]) -> int:
+    from augtool import listening
     from augtool.run import run as do
 
     from ..progress import Meter
     from ..report import say_summary
 
-    with Meter(quiet=given["quiet"] or given["as_json"]) as meter:
+    quiet = given["quiet"] or given["as_json"]
+    with Meter(quiet=quiet) as meter, listening.to(meter.found):
         summary = do(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])
     if given["preview"] is not None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
+import augtool
+from augtool import product
 from augtool.engines import open_engine
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor
@@ -51,3 +56,40 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
     assert done.returncode == -9
     assert int(done.stdout) != os.getpid()
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "folder"])
+def test_a_workers_first_task_waits_for_no_import_of_ours(
+    kind: str,
+    owners: Callable[..., Path],
+    job: Callable[..., augtool.Job],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = owners(n=64) if kind == "hdf5" else folder(tmp_path / "data")
+    found: list[set[str]] = []
+    reports = product._reports
+
+    def watched(tasks: Any, engine: Any, *rest: Any) -> Iterator[Any]:
+        found.append(set(engine.submit(eval, _MODULES).result()))
+        yield from reports(tasks, engine, *rest)
+        found.append(set(engine.submit(eval, _MODULES).result()))
+
+    monkeypatch.setattr(product, "_reports", watched)
+    augtool.run(job(source, workers=1))
+    before, after = found
+    new = {name for name in after - before if name.startswith(_DEAR)}
+    # The server of this session was told of kernels; one that knows the method has that, too.
+    assert {name for name in new if not name.startswith("augtool.methods.")} == set()
+
+
+_MODULES = "[*__import__('sys').modules]"
+_DEAR = ("augtool", "numpy", "simplejpeg", "PIL", "h5py")
+
+
+def folder(path: Path) -> Path:
+    """Two classes of two JPEGs."""
+    for label, number in ((label, number) for label in "ab" for number in range(2)):
+        (path / label).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (14, 9)).save(path / label / f"{number}.jpg")
+    return path

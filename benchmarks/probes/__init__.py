@@ -1,0 +1,1 @@
+"""Programs that measure a part of augtool; they print what contestants print."""
