@@ -10,6 +10,7 @@ from typing import Any
 
 from augtool import sinks
 from augtool.job import Job
+from augtool.schema import SEAL
 from augtool.sinks._contract import Order
 from augtool.sources._contract import Source
 from augtool.sources._specs import expanded
@@ -23,6 +24,7 @@ def identity_of(
     times say, and the rows of it that cannot be read. No workers, no paths."""
     attributes = dict(order.attributes)
     recipe = json.loads(str(attributes.pop("recipe")))
+    attributes.pop(SEAL, None)  # it follows from the others
     return {
         "recipe": recipe,
         "rows": order.rows,

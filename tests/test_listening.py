@@ -24,7 +24,9 @@ def listed(folder: Path) -> int:
         for number in range(count):
             (folder / label.decode() / f"{number}.jpg").touch()
     (folder / "scratch").mkdir(exist_ok=True)
-    _, counts, _ = _listing.write_listing(bytes(folder), (b"a", b"b"), folder / "scratch")
+    _, counts, _ = _listing.write_listing(
+        bytes(folder), (b"a", b"b"), folder / "scratch", _listing.walked
+    )
     return int(counts.sum())
 
 

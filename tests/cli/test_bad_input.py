@@ -105,8 +105,8 @@ def test_an_unusable_hdf5_file_is_explained(
     [
         (["--alpha", "0"], "alpha 0: must be above 0"),
         (["--alpha", "-1"], "alpha -1: must be above 0"),
-        (["--alpha", "nan"], "alpha nan: must be above 0"),
-        (["--alpha", "inf"], "alpha inf: must be above 0"),
+        (["--alpha", "nan"], "alpha nan: must be a finite number"),
+        (["--alpha", "inf"], "alpha inf: must be a finite number"),
         (["--alpha", "x"], "'--alpha': 'x' is not a number"),
         (["--lam", "1.5"], "lam 1.5: must be at least 0, at most 1"),
         (["--alpha", "1", "--lam", "0.5"], "give one"),
