@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many faults, and which."""
-    parser.addoption("--runs", type=int, default=70, help="kills of running jobs, in all")
+    parser.addoption("--runs", type=int, default=44, help="kills of each kind, in all")
     parser.addoption("--fault-seed", type=int, default=None, help="what the faults are drawn by")
 
 
@@ -32,10 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("faults")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw what is not given, for all processes of the tests."""
+    if config.getoption("--fault-seed") is None:
+        config.option.fault_seed = random.SystemRandom().randrange(1 << 32)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """What to give to draw the same faults again."""
-    seed = config.getoption("--fault-seed")
-    if seed is None:
-        seed = random.SystemRandom().randrange(1 << 32)
-        config.option.fault_seed = seed
-    return f"faults are drawn by --fault-seed {seed}"
+    return f"faults are drawn by --fault-seed {config.getoption('--fault-seed')}"

@@ -141,5 +141,5 @@ def test_a_run_killed_at_random_times_has_the_same_bytes_in_the_end(
     if not place.outputs():
         finished(start(form, draw.randint(1, 3)))
         assert place.contents() == whole
-    assert counted >= 0.9 * attempts
+    assert attempts - counted <= max(1, attempts // 10)
     assert [path.name for path in place.folder.iterdir() if path.name.startswith(".")] == []
