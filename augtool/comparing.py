@@ -37,6 +37,7 @@ from augtool.schema import SEAL, Shape, seal_of
 from augtool.shards import PARTS
 from augtool.sinks._contract import Fault
 from augtool.sources._contract import Source
+from augtool.sources._specs import expanded
 from augtool.verifying import Problem, Verifying
 
 Array = npt.NDArray[Any]
@@ -94,7 +95,8 @@ def compare(state: Verifying, look: Look, given: Input, sample: int | None) -> i
             partial = look.runs is not None and look.runs != ((0, look.rows),)
         source = open_for(recipe, given.spec, books.scratch, given.masks, given.labels, given.kind)
         if not given.other_source:
-            check_origin(str(state.path), attributes, source)
+            files = [*expanded(given.spec), *filter(None, (given.masks, given.labels))]
+            check_origin(str(state.path), attributes, source, files)
         comparison = Comparison(
             str(state.path),
             source,

@@ -36,7 +36,7 @@ def identity_of(
         **attributes,
         "task_blocks": job.task_blocks,
         "from_a_plan": job.plan is not None,
-        "file_times": stamp_of(job, source),
+        "file_times": None if job.strict else stamp_of(job, source),
         "skipped": [list(one) for one in skipped],
     }
 
@@ -47,16 +47,20 @@ def skipped_before(
     """The rows that an earlier run could not read, when the input is what it was."""
     if past_job is None or past_job["source_fingerprint"] != source.fingerprint:
         return None
-    if past_job["file_times"] != stamp_of(job, source):
+    if past_job["file_times"] not in (None, stamp_of(job, source)):
         return None
     return [(row, name, reason) for row, name, reason in past_job["skipped"]]
 
 
 def stamp_of(job: Job, source: Source) -> str:
     """sha256 (hex) of sizes and times of all files that are read."""
-    paths = [*expanded(job.inputs), *filter(None, (job.labels, job.masks, job.plan))]
-    said = [source.stamp, *(_stamp(Path(one)) for one in paths)]
+    said = [source.stamp, *(_stamp(Path(one)) for one in (*files_of(job), job.plan or ""))]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def files_of(job: Job) -> list[str]:
+    """The inputs of a job, and the files or folders of labels and masks."""
+    return [*expanded(job.inputs), *filter(None, (job.labels, job.masks))]
 
 
 def _stamp(path: Path) -> list[int]:

@@ -69,6 +69,9 @@ class Job:
         output, ``mixed-validation.h5``, and nowhere when that is stdout.
     on_error
         What a broken image does: ``fail`` stops the run, ``skip`` goes on without it.
+    strict
+        Tell inputs apart by the content of their files too, which are all read once for it: stored
+        as ``source_content``, and asked for by `resume`, verify and render in place of file times.
     resume
         Go on with what an earlier run of this job has left, if it has left anything; the output
         has the same bytes.
@@ -111,6 +114,7 @@ class Job:
     compression: str | None = None
     holdout_output: str | None = None
     on_error: Literal["fail", "skip"] = "fail"
+    strict: bool = False
     resume: bool = False
     errors: str | None = None
     max_errors: int | None = None

@@ -30,19 +30,23 @@ def shape_of(job: Job) -> Shape:
     )
 
 
-def order_of(job: Job, plan: Plan, source: Source, path: Path) -> Order:
-    """What a job asks of its format, to be made at ``path``.
+def order_of(job: Job, plan: Plan, source: Source, path: Path, content: str = "") -> Order:
+    """What a job asks of its format, to be made at ``path``; ``content`` is that of a strict job's
+    input, see `content_of`.
 
     Raises `UsageError` for options that the format does not have, and for more shards than rows.
     """
     shape, to_stdout = shape_of(job), job.output == sinks.STDOUT
     fields = schema.fields(plan, source, shape)
+    attributes = schema.attributes(plan, source, shape)
+    if content:
+        attributes["source_content"] = content
     is_part = job.endless or job.copy is not None or job.num_tasks > 1
     return Order(
         path=Path(sinks.STDOUT) if to_stdout else path,
         fields=fields,
         borders=(0, _ENDLESS) if is_part else _borders(job, plan.total, fields),
-        attributes=schema.sealed(fields, schema.attributes(plan, source, shape)),
+        attributes=schema.sealed(fields, attributes),
         compression=job.compression,
         encode=encoding_of(job.encode, source),
         index=job.index or "",

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from augtool.content import content_of
 from augtool.errors import UsageError
 from augtool.sources._contract import Source
 
 
-def check_origin(where: str, attributes: Mapping[str, Any], source: Source) -> None:
+def check_origin(
+    where: str, attributes: Mapping[str, Any], source: Source, files: Sequence[str]
+) -> None:
     """Raise `UsageError` that says what differs when the fingerprint of ``source`` is not the one
-    in ``attributes``."""
-    if source.fingerprint == attributes["source_fingerprint"]:
+    in ``attributes``, or the content of its ``files`` when that stands there too."""
+    same = source.fingerprint == attributes["source_fingerprint"]
+    content = attributes.get("source_content")
+    if same and (content is None or content == content_of(files)):
         return
     rows = int(attributes["source_rows"])
     if source.n != rows:
         how = f"that had {rows:,} rows, and --in has {source.n:,}"
+    elif same:
+        how = "names, sizes and labels are the same, and what is in the files is not"
     else:
         how = f"both have {rows:,} rows, but their names, sizes or labels differ"
     raise UsageError(

@@ -91,13 +91,14 @@ def laid_out(
     books: Books,
     source: Source,
     skipped: Iterable[tuple[int, str, str]],
+    content: str,
     stack: ExitStack,
 ) -> Product:
     """The output of a job over a plan, laid out in its books or as an earlier run has left it;
     ``stack`` closes it. Raises `OutputExists` when what is left must not be gone on with."""
     assert plan is not None
     layout = sinks.load(sinks.format_of(job.output, job.format))
-    order = order_of(job, plan, source, books.unfinished)
+    order = order_of(job, plan, source, books.unfinished, content)
     chunk_rows = layout.chunk_rows(order)
     identity = identity_of(job, order, source, tuple(skipped))
     leaves_nothing = sinks.leaves_nothing(job.output, job.format)

@@ -42,10 +42,11 @@ from augtool.books import (
     publish_all,
 )
 from augtool.chain import kernels_of
+from augtool.content import content_of
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.errors import SourceError, UsageError, WorkerDied
-from augtool.identity import skipped_before
+from augtool.identity import files_of, skipped_before
 from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
@@ -162,8 +163,10 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
         plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         broken = [(one.row, one.name, one.reason) for one in skipped]
+        content = content_of(files_of(job)) if job.strict else ""
         products = [
-            laid_out(*each, source, broken, stack) for each in zip(jobs, plans, books, strict=False)
+            laid_out(*each, source, broken, content, stack)
+            for each in zip(jobs, plans, books, strict=False)
         ]
         made = _make_all(products, source, engine, workers, tell)
         if not _vanishes(job):
@@ -216,7 +219,8 @@ def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Boo
         return plan_of(job.recipe, source, skipped)
     from augtool.saved_plan import load, plan_again  # which needs this module to draw what is cut
 
-    return plan_again(load(job.plan, books.scratch), source, job.other_source)
+    files = None if job.other_source else files_of(job)
+    return plan_again(load(job.plan, books.scratch), source, files)
 
 
 def _make_all(

@@ -118,14 +118,14 @@ def _check_place(path: str) -> None:
         raise UsageError(f"{path}: is no regular file, so not a plan")
 
 
-def plan_again(saved: SavedPlan, source: Source, other_source: bool = False) -> Plan:
-    """The plan whose rows are made of what was stored.
+def plan_again(saved: SavedPlan, source: Source, files: Sequence[str] | None = None) -> Plan:
+    """The plan whose rows are made of what was stored; ``files`` are the source's.
 
-    Raises `UsageError` when the source is another one (unless ``other_source``) or of another
-    shape, and `SourceError` for values that no plan can have, with the column and the row.
+    Raises `UsageError` when the source is another one (unless there are no ``files``: then it may
+    be) or of another shape, and `SourceError` for values that no plan can have, with the column and the row.
     """
-    if not other_source:
-        check_origin(saved.path, saved.attributes, source)
+    if files is not None:
+        check_origin(saved.path, saved.attributes, source, files)
     assert source.shape is not None
     _check_images(saved, source)
     plan = Plan(

@@ -439,6 +439,11 @@ RUN = together(
         is_flag=True,
         help="Go on with what a stopped run of this job has left; the output has the same bytes.",
     ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Tell inputs apart by what is in their files too, not by times; reads all of them once.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace --out, once the new one is complete."),
     click.option(
         "--on-error",
@@ -557,6 +562,7 @@ def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
         errors=given["errors"],
         max_errors=given["max_errors"],
         holdout_output=given["holdout_out"] and str(given["holdout_out"]),
+        strict=given["strict"],
         resume=given["resume"],
         overwrite=given["overwrite"],
     )
