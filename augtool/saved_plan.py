@@ -122,7 +122,8 @@ def plan_again(saved: SavedPlan, source: Source, files: Sequence[str] | None = N
     """The plan whose rows are made of what was stored; ``files`` are the source's.
 
     Raises `UsageError` when the source is another one (unless there are no ``files``: then it may
-    be) or of another shape, and `SourceError` for values that no plan can have, with the column and the row.
+    be) or of another shape, and `SourceError` for values that no plan can have, with the column and
+    the row.
     """
     if files is not None:
         check_origin(saved.path, saved.attributes, source, files)

@@ -442,7 +442,7 @@ RUN = together(
     click.option(
         "--strict",
         is_flag=True,
-        help="Tell inputs apart by what is in their files too, not by times; reads all of them once.",
+        help="Tell inputs apart by what is in their files too, not by times: reads all once.",
     ),
     click.option("--overwrite", is_flag=True, help="Replace --out, once the new one is complete."),
     click.option(
