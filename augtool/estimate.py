@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 import tempfile
@@ -26,9 +27,9 @@ from augtool.plan import Plan
 from augtool.run import (
     Skipped,
     check_output,
-    open_for,
     plan_of,
     plan_warnings,
+    source_of,
     with_holdout,
     workers_of,
 )
@@ -75,15 +76,8 @@ def estimate(job: Job) -> Estimate:
         tempfile.TemporaryDirectory(prefix="augtool-") as temporary,
         scratch_in(job.scratch, Path(temporary)) as scratch,
     ):
-        source = open_for(
-            job.recipe,
-            job.inputs,
-            scratch,
-            job.masks,
-            job.labels,
-            job.in_format,
-            job.listing if job.listing and Path(job.listing).exists() else None,
-        )
+        listing = job.listing if job.listing and Path(job.listing).exists() else None
+        source = source_of(dataclasses.replace(job, listing=listing), scratch)
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
         order = order_of(job, plan, source, output)

@@ -64,7 +64,7 @@ def rendered(context: Path, task: Task, source: Source) -> Report:
     try:
         return in_child(worker.render, context, task)
     except ChildDied as death:
-        _ = source.pixels  # raises when an array that is read in place has changed
+        look_again(source)
         row = _culprit(context, worker.source_rows(context, task))
         if row is not None:
             raise BrokenInput(row, source.name(row), f"the process that read it {death}") from None
@@ -73,10 +73,12 @@ def rendered(context: Path, task: Task, source: Source) -> Report:
 
 def scanned(context: Path, start: int, stop: int, source: Source) -> list[Broken]:
     """`worker.unreadable` in fresh processes: a row that ends the one which reads it cannot be
-    read either. Raises `WorkerDied` when one is killed, which says nothing of the row."""
+    read either. Raises `InputChanged` as `rendered`, and `WorkerDied` when one is killed, which
+    says nothing of the row."""
     try:
         return in_child(worker.unreadable, context, start, stop)
     except ChildDied as death:
+        look_again(source)
         if stop - start > 1:
             middle = (start + stop) // 2
             return [
@@ -86,6 +88,12 @@ def scanned(context: Path, start: int, stop: int, source: Source) -> list[Broken
         if death.killed:
             raise _died(death, f"it read {source.name(start)}") from None
         return [(start, source.name(start), f"the process that read it {death}")]
+
+
+def look_again(source: Source) -> None:
+    """Raise `InputChanged` when an array that is read in place has changed: a file that becomes
+    shorter kills whoever has it mapped."""
+    _ = source.pixels, source.masks and source.masks.pixels
 
 
 def _culprit(context: Path, rows: Ints) -> int | None:

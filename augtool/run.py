@@ -141,15 +141,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
 def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> Summary:
     """Do a job, and that of its validation output if there are two, in their books."""
     job = jobs[0]
-    source = open_for(
-        job.recipe,
-        job.inputs,
-        scratch,
-        job.masks,
-        job.labels,
-        job.in_format,
-        job.listing,
-    )
+    source = source_of(job, scratch)
     workers = workers_of(job, source)
     if workers == INLINE:
         kernels.load(_kernels_of(job.recipe))
@@ -193,7 +185,7 @@ def _change_named(source: Source) -> Iterator[None]:
     try:
         yield
     except WorkerDied:
-        _ = source.pixels, source.masks and source.masks.pixels
+        rescue.look_again(source)
         raise
 
 
@@ -316,6 +308,13 @@ def check_output(job: Job) -> None:
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
     if not (job.resume and books_of(output).exists()):  # then the books know what it is
         check_free(output, job.overwrite)
+
+
+def source_of(job: Job, scratch: Path) -> Source:
+    """The source of a job, as `open_for` opens it."""
+    return open_for(
+        job.recipe, job.inputs, scratch, job.masks, job.labels, job.in_format, job.listing
+    )
 
 
 def open_for(

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 import augtool
-from augtool.errors import BrokenInput, WorkerDied
+from augtool import rescue
+from augtool.errors import BrokenInput, InputChanged, WorkerDied
+from augtool.isolate import ChildDied
 from augtool.job import Job
 from augtool.sources import sample
+from augtool.worker import Task
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
@@ -97,3 +100,23 @@ def test_such_an_input_can_be_gone_without(deadly: Make) -> None:
 def test_an_input_is_not_blamed_for_a_process_that_was_killed(deadly: Make, on_error: str) -> None:
     with pytest.raises(WorkerDied, match=r"was killed, perhaps because memory ran out, while it"):
         augtool.run(deadly(signal.SIGKILL, on_error=on_error))
+
+
+class Shrunk:
+    """A source whose file has become shorter."""
+
+    @property
+    def pixels(self) -> None:
+        raise InputChanged("x.npy: the file changed")
+
+
+def test_no_image_is_blamed_for_a_file_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_: Any) -> None:
+        raise ChildDied(-signal.SIGBUS)
+
+    monkeypatch.setattr(rescue, "in_child", dies)
+    source: Any = Shrunk()
+    with pytest.raises(InputChanged):
+        rescue.scanned(Path("context"), 0, 5, source)
+    with pytest.raises(InputChanged):
+        rescue.rendered(Path("context"), Task(()), source)
