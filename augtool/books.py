@@ -40,6 +40,9 @@ class Books:
         Which tasks this run has finished, from the moment the output is laid out.
     useless
         No run can go on with what this one has finished.
+    made_before
+        The output is there, complete, and nothing else is left: an earlier run was killed right
+        before its end, or was not.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class Books:
     journal: Journal | None = None
     published: bool = False
     useless: bool = False
+    made_before: bool = False
     _name: str = field(default_factory=lambda: f"{WORKERS}{secrets.token_hex(4)}", repr=False)
 
     @property
@@ -108,7 +112,9 @@ class Books:
         return path
 
     def has_its_name(self) -> bool:
-        """Whether the run that we go on with was killed right after it had given the name."""
+        """Whether an earlier run that we go on with has given the output its name."""
+        if self.made_before:
+            return True
         complete = self.past is not None and self.past.complete
         return complete and not os.path.lexists(self.unfinished)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from augtool import sinks
+from augtool.errors import SourceError, UsageError
 from augtool.job import Job
+from augtool.output import looked_at
 from augtool.schema import SEAL
 from augtool.sinks._contract import Order
 from augtool.sources._contract import Source
@@ -39,6 +41,26 @@ def identity_of(
         "file_times": None if job.strict else stamp_of(job, source),
         "skipped": [list(one) for one in skipped],
     }
+
+
+def made_before(job: Job, order: Order, output: Path) -> Mapping[str, str] | None:
+    """The records of an output that is there and is what this order would make: the same fields,
+    recipe, versions and input, rows, shards and encoding. None when it is another, or none of ours.
+
+    It is found complete, for only complete ones have their names; `augtool verify` reads all of it.
+    """
+    layout = sinks.load(sinks.format_of(job.output, job.format))
+    try:
+        with looked_at(str(output)) as made:
+            facts, borders = made.facts, made.borders
+    except (SourceError, UsageError):
+        return None
+    same = (
+        facts.attributes.get(SEAL) == order.attributes[SEAL]
+        and borders == order.borders
+        and ("encode" not in layout.OPTIONS or facts.encode == order.encode)
+    )
+    return facts.records if same else None
 
 
 def skipped_before(

@@ -25,7 +25,7 @@ from augtool.isolate import isolated, limited
 from augtool.recipe import Recipe, recipe_from_json
 from augtool.schema import Field
 from augtool.shards import PARTS
-from augtool.sinks._contract import Stored
+from augtool.sinks._contract import Facts, Stored
 from augtool.sinks._rows import Ints, Shards, facts_of, row_array
 from augtool.sources._contract import TargetKind
 
@@ -115,6 +115,16 @@ class Output:
         """What the labels of a target are: those of classes, multi-hot ones or values."""
         kind: TargetKind = self.attributes[_of("target", target)]
         return kind
+
+    @property
+    def facts(self) -> Facts:
+        """What its files say of the whole."""
+        return self._stored.facts
+
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """The rows at which its files begin, from 0, and M."""
+        return tuple(getattr(self._stored, "borders", (0, len(self))))
 
     @property
     def digest(self) -> str:

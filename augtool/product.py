@@ -17,7 +17,7 @@ from pathlib import Path
 from augtool import manifest, rescue, sinks, worker
 from augtool.books import Books, check_free, size_of
 from augtool.flushing import flush_all
-from augtool.identity import identity_of
+from augtool.identity import identity_of, made_before
 from augtool.job import Job
 from augtool.journal import Done, Journal
 from augtool.orders import order_of, ranges_of, shape_of
@@ -36,7 +36,7 @@ _SAFE_EVERY = 30.0  # seconds of work that a loss of power may cost
 @dataclass(frozen=True)
 class Product:
     """An output that is laid out, to be made; without a ``sink`` when an earlier run has made all
-    of it and given it its name."""
+    of it and given it its name. ``known`` are its records where nothing else is left of that."""
 
     job: Job
     plan: Plan
@@ -45,11 +45,17 @@ class Product:
     sink: Sink | None
     context: Path
     chunk_rows: int | None
+    known: Mapping[str, str] | None = None
 
     @property
     def past(self) -> tuple[Done, ...]:
-        """The tasks that an earlier run has finished."""
+        """The tasks that an earlier run has finished, as far as they are known."""
         return () if self.books.past is None else self.books.past.tasks
+
+    @property
+    def kept(self) -> int:
+        """The rows that an earlier run has made."""
+        return self.order.rows if self.known is not None else sum(one.rows for one in self.past)
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,11 @@ def laid_out(
     books.settle(identity, resume=job.resume, overwrite=job.overwrite)
     if books.has_its_name():
         return Product(job, plan, books, order, None, Path(), chunk_rows)
+    if job.resume and not job.overwrite and books.past is None:
+        known = made_before(job, order, books.output)
+        if known is not None:
+            books.made_before = True
+            return Product(job, plan, books, order, None, Path(), chunk_rows, known)
     if not leaves_nothing:
         check_free(books.output, job.overwrite)
     if sinks.is_folder(job.output, job.format):
@@ -129,9 +140,7 @@ def make(
     records, past = Records(), output.past
     for one in past:
         records.add(one.parts)
-    count = _Count(
-        sum(one.rows for one in past), sum(one.unmet for one in past), sum(one.bare for one in past)
-    )
+    count = _Count(output.kept, sum(one.unmet for one in past), sum(one.bare for one in past))
     kept, began = count.rows, time.perf_counter()
     if output.sink is not None:
         _replay(output, output.sink, records)
@@ -150,7 +159,7 @@ def make(
         len(count.processes),
         seconds,
         _nbytes(output),
-        records.digests(),
+        records.digests() if output.known is None else output.known,
     )
 
 

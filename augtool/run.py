@@ -34,7 +34,6 @@ from augtool.apply import prepared
 from augtool.block import Ints
 from augtool.books import (
     Books,
-    books_of,
     check_free,
     check_place,
     open_books,
@@ -222,7 +221,7 @@ def _make_all(
     before that begins."""
     totals = [rows_of(one.job, one.plan, one.order) for one in products]
     total = None if None in totals else sum(map(int, filter(None, totals)))
-    kept = sum(done.rows for product in products for done in product.past)
+    kept = sum(product.kept for product in products)
     began, done, made = time.perf_counter(), 0, list[Made]()
     tell(Progress(kept, total, workers, 0.0, kept))
     for product in reversed(products):
@@ -306,7 +305,7 @@ def check_output(job: Job) -> None:
     output = Path(job.output)
     for spec in (*expanded(job.inputs), *filter(None, (job.plan,))):
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
-    if not (job.resume and books_of(output).exists()):  # then the books know what it is
+    if not job.resume:  # else it is looked at once the job is known
         check_free(output, job.overwrite)
 
 

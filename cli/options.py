@@ -437,7 +437,8 @@ RUN = together(
     click.option(
         "--resume",
         is_flag=True,
-        help="Go on with what a stopped run of this job has left; the output has the same bytes.",
+        help="Go on with what a stopped run of this job has left; the output has the same bytes. "
+        "Nothing is done when it is complete.",
     ),
     click.option(
         "--strict",

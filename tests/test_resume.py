@@ -72,7 +72,7 @@ def form(job: Make, photos: Path) -> Callable[..., Job]:
         fields = {one.name for one in dataclasses.fields(Job)}
         more = {one: given.pop(one) for one in fields & set(given)}
         made = job(photos, output, copies=COPIES, **given)
-        return dataclasses.replace(made, **options, **more)
+        return dataclasses.replace(made, **{**options, **more})
 
     return make
 
@@ -183,6 +183,51 @@ def test_what_is_left_is_not_touched_without_being_asked(form: Make) -> None:
 
 def test_resume_without_anything_left_is_a_run_like_others(form: Make) -> None:
     assert augtool.run(form("hdf5", "mixed", resume=True)).kept == 0
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+def test_an_output_that_is_complete_is_found_so(
+    form: Make, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = form(name, "mixed", resume=True)
+    first = augtool.run(one)
+    before = contents(one.output)
+    monkeypatch.setattr(worker, "render", None)
+    again = augtool.run(one)
+    assert again.rows == again.kept == first.rows
+    assert (again.nbytes, again.digests) == (first.nbytes, first.digests)
+    assert contents(one.output) == before
+    assert not books_of(one).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("hdf5", {"seed": 5}),
+        ("hdf5", {"resume": False}),
+        ("hdf5 shards", {"shards": 5}),
+        ("tar", {"encode": "jpg:80"}),
+        ("tar", {"labels_as": "sparse"}),
+        ("parquet shards", {"format": "npy", "shards": None}),
+    ],
+)
+def test_a_complete_output_of_another_job_is_refused(
+    form: Make, name: str, change: dict[str, Any]
+) -> None:
+    one = form(name, "mixed", resume=True)
+    augtool.run(one)
+    before = contents(one.output)
+    other = form(name, "mixed", **{"resume": True, **change})
+    with pytest.raises(OutputExists, match="exists already"):
+        augtool.run(other)
+    assert contents(one.output) == before
+    assert not books_of(one).exists()
+
+
+def test_a_complete_output_is_made_anew_when_it_may_be_replaced(form: Make) -> None:
+    one = form("hdf5", "mixed", resume=True, overwrite=True)
+    augtool.run(one)
+    assert augtool.run(one).kept == 0
 
 
 def test_an_input_whose_times_have_changed_is_another_job(form: Make, photos: Path) -> None:
