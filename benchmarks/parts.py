@@ -110,9 +110,11 @@ def _made(job: Job, books: Books) -> dict[str, float]:
     opened = time.thread_time() - began
     plan = _run.plan_of(job.recipe, source)
     with ExitStack() as stack:
-        output = product.laid_out(job, plan, books, source, stack)
+        output = product.laid_out(job, plan, books, source, (), "", stack)
         tasks = list(worker.cut(plan, output.chunk_rows, 1))
+        assert output.sink is not None
         stack.enter_context(_clocks(spent, type(output.sink.writer)))
+        stack.enter_context(mock.patch.object(worker, "_may_die", lambda: True))  # as in a worker
         began, found = time.thread_time(), Records()
         for task in tasks:
             report = worker.render(output.context, task)

@@ -29,6 +29,7 @@ def prepare(asked: str) -> None:
 # and while its task waits. NumPy imports its masked arrays when it first looks for what is unique.
 _NEEDED = (
     "augtool.worker",
+    "augtool.kernels.crc",
     "augtool.sinks._places",
     "augtool.sources.hdf5",
     "augtool.sources.folder",

@@ -29,17 +29,22 @@ def compiled(*signatures: str) -> Callable[[Kernel], Kernel]:
     def decorate(function: Kernel) -> Kernel:
         @functools.cache
         def by_numba() -> Callable[..., Any]:
-            from numba import extending
-
             from augtool.kernels import _numba
 
-            while _to_tell:
-                _to_tell.pop(0)(extending)
+            tell_numba()
             return _numba.compiled(function, signatures)
 
         return cast(Kernel, _native.loaded(function, by_numba) or by_numba())
 
     return decorate
+
+
+def tell_numba() -> None:
+    """Have numba know the functions that kernels call."""
+    from numba import extending
+
+    while _to_tell:
+        _to_tell.pop(0)(extending)
 
 
 def helper(function: Kernel) -> Kernel:
