@@ -26,6 +26,7 @@ from augtool.locks import LOCK, WORKERS, locked
 _LARGE = 1 << 16  # bytes of an array that is not pickled
 _REPLACED = "replaced"  # the folder that stood where the output goes, in the books
 _JOURNAL, _PIECES = "journal", "pieces-"
+_KEPT = "kept-"  # how the names begin of what workers need to know
 _OF_THE_PAST = (_JOURNAL, "output", _PIECES, _REPLACED)  # what a run goes on with
 MANIFEST = Path(".augtool") / "manifest.json"  # in a folder that augtool has made
 
@@ -100,13 +101,13 @@ class Books:
 
     def _start_afresh(self) -> None:
         self.past = None
-        _clear(self.folder, keep=(LOCK, self._name, self.scratch.name))
+        _clear(self.folder, keep=(LOCK, self._name, self.scratch.name, _KEPT))
 
     def keep(self, value: Any) -> Path:
         """Write down what the workers need to know, under a name that no other run has used: a
         worker, or this process, remembers it by that name. `kept` reads it; large arrays lie beside
         it and are mapped, so that no process has a copy of its own."""
-        path = self.folder / f"kept-{secrets.token_hex(8)}"
+        path = self.folder / f"{_KEPT}{secrets.token_hex(8)}"
         with path.open("wb") as file:
             _Keeper(file, path).dump(value)
         return path

@@ -96,12 +96,14 @@ def laid_out(
     plan: Plan | None,
     books: Books,
     source: Source,
+    kept_source: Path,
     skipped: Iterable[tuple[int, str, str]],
     content: str,
     stack: ExitStack,
 ) -> Product:
     """The output of a job over a plan, laid out in its books or as an earlier run has left it;
-    ``stack`` closes it. Raises `OutputExists` when what is left must not be gone on with."""
+    ``stack`` closes it, and workers find the source at ``kept_source``. Raises `OutputExists` when
+    what is left must not be gone on with."""
     assert plan is not None
     layout = sinks.load(sinks.format_of(job.output, job.format))
     order = order_of(job, plan, source, books.unfinished, content)
@@ -121,7 +123,7 @@ def laid_out(
     if sinks.is_folder(job.output, job.format):
         books.unfinished.mkdir(exist_ok=True)
     sink = stack.enter_context(closing(layout.lay_out(order, _since(books))))
-    context = books.keep(Context(source, plan, sink.writer, shape_of(job)))
+    context = books.keep(Context(kept_source, plan, sink.writer, shape_of(job)))
     if not leaves_nothing:
         books.begin(identity)
     return Product(job, plan, books, order, sink, context, chunk_rows)

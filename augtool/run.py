@@ -43,7 +43,7 @@ from augtool.books import (
 from augtool.chain import kernels_of
 from augtool.content import content_of
 from augtool.engines import open_engine
-from augtool.engines.processes import warm_up
+from augtool.engines.processes import ProcessExecutor, warm_up
 from augtool.errors import SourceError, UsageError, WorkerDied
 from augtool.identity import files_of, skipped_before
 from augtool.job import INLINE, Job
@@ -150,13 +150,16 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
         open_engine(workers, locks) as engine,
         ExitStack() as stack,
     ):
-        skipped = _skipped(job, source, engine, books[0])
+        kept_source = books[0].keep(source)
+        if isinstance(engine, ProcessExecutor):  # while the output is planned and laid out
+            engine.prepare(worker.get_ready, kept_source)
+        skipped = _skipped(job, source, kept_source, engine, books[0])
         plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         broken = [(one.row, one.name, one.reason) for one in skipped]
         content = content_of(files_of(job)) if job.strict else ""
         products = [
-            laid_out(*each, source, broken, content, stack)
+            laid_out(*each, source, kept_source, broken, content, stack)
             for each in zip(jobs, plans, books, strict=False)
         ]
         made = _make_all(products, source, engine, workers, tell)
@@ -188,9 +191,11 @@ def _change_named(source: Source) -> Iterator[None]:
         raise
 
 
-def _skipped(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+def _skipped(
+    job: Job, source: Source, kept_source: Path, engine: Executor, books: Books
+) -> tuple[Skipped, ...]:
     """The rows to go on without. What is not used is reported, before there are too many errors."""
-    found = _broken(job, source, engine, books)
+    found = _broken(job, source, kept_source, engine, books)
     specs = expanded(job.inputs)
     if job.errors is not None:
         rows = (left_out.skipped(specs, source, *dataclasses.astuple(one)) for one in found)
@@ -391,7 +396,9 @@ def workers_of(job: Job, source: Source) -> int:
     return machine.workers_for(block_bytes=(high - low) * row_bytes)
 
 
-def _broken(job: Job, source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+def _broken(
+    job: Job, source: Source, kept_source: Path, engine: Executor, books: Books
+) -> tuple[Skipped, ...]:
     """The rows that cannot be read, if any may be: found now, or by the run that this one goes on
     with."""
     if job.on_error != "skip":
@@ -400,30 +407,29 @@ def _broken(job: Job, source: Source, engine: Executor, books: Books) -> tuple[S
         known = skipped_before(job, source, books.past.job)
         if known is not None:
             return tuple(Skipped(*one) for one in known)
-    return unreadable(source, engine, books)
+    return unreadable(source, kept_source, engine)
 
 
-def unreadable(source: Source, engine: Executor, books: Books) -> tuple[Skipped, ...]:
+def unreadable(source: Source, kept_source: Path, engine: Executor) -> tuple[Skipped, ...]:
     """Every row that cannot be read, found by reading each once.
 
     One that failed is read again while nothing else is: low memory can look like a bad image.
     Raises `MemoryError` when there is not enough of it even then.
     """
-    path = books.keep(source)
     ranges = [
         (start, min(start + _SCAN_ROWS, source.n)) for start in range(0, source.n, _SCAN_ROWS)
     ]
     found = rescue.in_order(
-        lambda rows: engine.submit(worker.unreadable, path, *rows),
+        lambda rows: engine.submit(worker.unreadable, kept_source, *rows),
         ranges,
         len(ranges),
-        lambda rows: rescue.scanned(path, *rows, source),
+        lambda rows: rescue.scanned(kept_source, *rows, source),
     )
     suspects = [(row, row + 1) for several in found for row, _, _ in several]
     sure = rescue.in_order(
-        lambda rows: engine.submit(worker.unreadable, path, *rows, True),
+        lambda rows: engine.submit(worker.unreadable, kept_source, *rows, True),
         suspects,
         1,
-        lambda rows: rescue.scanned(path, *rows, source),
+        lambda rows: rescue.scanned(kept_source, *rows, source),
     )
     return tuple(Skipped(*one) for several in sure for one in several)

@@ -29,23 +29,30 @@ from augtool.records import Part
 from augtool.schema import Shape
 from augtool.sinks._contract import Encoded, Writer
 from augtool.sources._contract import Source
+from augtool.sources._extents import fill_page_table
 
 Write = Callable[[str, Ints, npt.NDArray[Any]], None]
 _Parts = TypeVar("_Parts", Block, Ready)
 
-_BUFFER_BYTES = 2 << 20  # stays in cache between the kernel, the CRC and the write
+_BUFFER_BYTES = 4 << 20  # small beside the last cache, large beside the cost of a call
 _PART_OF_BLOCK = 0.25
 _LABEL_BYTES = 32 << 20  # of float64 sums at a time, for sources with very many classes
 
 
 @dataclass(frozen=True)
 class Context:
-    """What every task of a run needs; pickled once, into the books."""
+    """What every task of a run needs; pickled once, into the books. There the source lies by
+    itself: workers have it before the rest is known."""
 
-    source: Source
+    kept_source: Path
     plan: Plan
     writer: Writer
     shape: Shape
+
+    @property
+    def source(self) -> Source:
+        """As this process has it."""
+        return _source(self.kept_source)
 
 
 @dataclass(frozen=True)
@@ -95,13 +102,20 @@ def render(context_path: Path, task: Task) -> Report:
     return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet, bare)
 
 
+def get_ready(source_path: Path) -> None:
+    """Do what the first task would have to do first, while nothing waits for it."""
+    _buffer()
+    if _may_die() and (pixels := _source(source_path).pixels) is not None:
+        fill_page_table(pixels)
+
+
 def unreadable(
-    context_path: Path, start: int, stop: int, alone: bool = False
+    source_path: Path, start: int, stop: int, alone: bool = False
 ) -> list[tuple[int, str, str]]:
     """Read source rows start … stop−1 and their masks once; (row, name, reason) of those that
     cannot be read, for want of memory too unless it is tried ``alone``: then `MemoryError` says
     that it is no fault of the image."""
-    return unreadable_of(_source(context_path), start, stop, alone)
+    return unreadable_of(_source(source_path), start, stop, alone)
 
 
 def unreadable_of(
@@ -219,12 +233,22 @@ def forget() -> None:
     """Let go of the last run's source: this process may go on for long."""
     _context.cache_clear()
     _source.cache_clear()
+    _buffer.cache_clear()
 
 
 @lru_cache(maxsize=1)
 def _context(path: Path) -> Context:
     context: Context = kept(path)
     return context
+
+
+@lru_cache(maxsize=1)
+def _buffer() -> npt.NDArray[np.uint8]:
+    """Memory for the rows that are being made, which this process has touched: what the system
+    gives for the first time is slow."""
+    buffer = np.empty(_BUFFER_BYTES, np.uint8)
+    buffer.fill(0)
+    return buffer
 
 
 @lru_cache(maxsize=1)
@@ -304,8 +328,12 @@ def _write_pixels(
 ) -> None:
     """Make a block's rows and write them, a buffer at a time."""
     shape, dtype = members.pixels.shape[1:], members.pixels.dtype
-    step = max(1, _BUFFER_BYTES // max(1, math.prod(shape) * dtype.itemsize))
-    buffer = np.empty((min(step, len(ready)), *shape), dtype)
+    row_bytes = math.prod(shape) * dtype.itemsize
+    step = min(max(1, _BUFFER_BYTES // max(1, row_bytes)), len(ready))
+    if 0 < step * row_bytes <= _BUFFER_BYTES:
+        buffer = _buffer()[: step * row_bytes].view(dtype).reshape(step, *shape)
+    else:
+        buffer = np.empty((step, *shape), dtype)
     for part in _slices(ready, step):
         out = buffer[: len(part)]
         apply(part, out)

@@ -110,7 +110,7 @@ def _made(job: Job, books: Books) -> dict[str, float]:
     opened = time.thread_time() - began
     plan = _run.plan_of(job.recipe, source)
     with ExitStack() as stack:
-        output = product.laid_out(job, plan, books, source, (), "", stack)
+        output = product.laid_out(job, plan, books, source, books.keep(source), (), "", stack)
         tasks = list(worker.cut(plan, output.chunk_rows, 1))
         assert output.sink is not None
         stack.enter_context(_clocks(spent, type(output.sink.writer)))

@@ -6,6 +6,7 @@ It is imported there alone, and told what to load by `augtool.isolate.start_serv
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -36,9 +37,14 @@ _NEEDED = (
     "numpy.ma",
 )
 
+# All that is here stays: a worker whose garbage collector looked through it would make the memory
+# that it shares its own. Nor is there garbage while modules are imported.
+gc.disable()
 with contextlib.suppress(Exception):  # as without memory: who needs it says so, in one line
     for _name in _NEEDED:
         importlib.import_module(_name)
     images.load_decoder()
     if isolate.ASKED in os.environ:  # not when a server that was killed is started again
         prepare(os.environ.pop(isolate.ASKED))
+gc.freeze()
+gc.enable()

@@ -8,6 +8,7 @@ the parent handles, and end when the parent does.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import threading
 import traceback
@@ -44,11 +45,14 @@ class _Call:
 
 @dataclass
 class _Worker:
-    """A process, what joins us, and the calls that it has and has not answered."""
+    """A process, what joins us, and the calls that it has and has not answered; ``original`` is one
+    that takes no other's place."""
 
     process: Any
     connection: Connection
+    original: bool = True
     ready: bool = False
+    prepared: bool = False
     calls: deque[_Call] = field(default_factory=deque)
 
 
@@ -65,6 +69,7 @@ class ProcessExecutor(Executor):
         self._guard = threading.Lock()
         self._waiting: deque[_Call] = deque()
         self._crew: list[_Worker] = []
+        self._first: _Call | None = None
         self._closing = self._stopped = self._broken = False
         self._wake, self._waker = Pipe(duplex=False)
         self._manager = threading.Thread(target=self._manage, daemon=True)
@@ -81,6 +86,13 @@ class ProcessExecutor(Executor):
             self._waiting.append(call)
         self._waker.send_bytes(b"!")
         return call.future
+
+    def prepare(self, function: Any, /, *args: Any) -> None:
+        """Have each of the workers call this before anything else that is submitted from now on.
+        Nobody hears of it; one that takes the place of another does without."""
+        with self._guard:
+            self._first = _Call(function, args, {}, Future())
+        self._poke()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As in ``concurrent.futures``."""
@@ -123,18 +135,22 @@ class ProcessExecutor(Executor):
     def _idle(self) -> bool:
         return not self._waiting and not any(one.calls for one in self._crew)
 
-    def _hire(self) -> None:
+    def _hire(self, original: bool = True) -> None:
         ours, its = Pipe()
         process = process_context().Process(target=_serve, args=(its, self._locks), daemon=True)
         with its, bare_main():
             process.start()
         with self._guard:
-            self._crew.append(_Worker(process, ours))
+            self._crew.append(_Worker(process, ours, original))
             if self._stopped:
                 process.kill()
 
     def _hand_out(self) -> None:
         """Give each worker a call, and one more to go on with at once."""
+        for one in self._crew:
+            if self._first is not None and one.ready and one.original and not one.prepared:
+                one.prepared = True
+                self._give(one, dataclasses.replace(self._first, future=Future()))
         for depth in range(1, _AHEAD + 1):
             for one in self._crew:
                 while self._waiting and one.ready and len(one.calls) < depth:
@@ -186,7 +202,7 @@ class ProcessExecutor(Executor):
         if self._stopped:
             return
         if one.ready:
-            self._hire()
+            self._hire(original=False)
         elif not self._crew:
             raise EOFError("no worker is left")
 

@@ -41,6 +41,27 @@ def test_a_worker_that_dies_is_an_error_at_once_and_leaves_no_other_behind() -> 
         engine.submit(os.getpid).result()
 
 
+def test_each_worker_prepares_before_its_first_task() -> None:
+    with ProcessExecutor(2) as engine:
+        engine.prepare(os.umask, 0o123)
+        masks = {engine.submit(os.umask, 0o123) for _ in range(40)}
+        assert {one.result() for one in masks} == {0o123}
+
+
+def test_what_kills_workers_while_they_prepare_costs_only_these() -> None:
+    def survives(engine: ProcessExecutor) -> bool:
+        try:
+            return engine.submit(os.getpid).result() != os.getpid()
+        except BrokenProcessPool:
+            return False
+
+    with ProcessExecutor(2) as engine:
+        engine.prepare(os._exit, 3)
+        deaths = list(iter(lambda: survives(engine), True))
+        assert len(deaths) <= 4  # each of the two has at most two calls
+        assert survives(engine)
+
+
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
