@@ -149,6 +149,7 @@ def make(
         for report in _made(output, output.sink, source, engine, workers, records):
             count.add(report)
             say(count.rows - kept)
+    began = max(began, getattr(engine, "began", None) or began)  # its start is no part of the work
     seconds = time.perf_counter() - began
     if output.sink is not None:
         _finish(output, output.sink, source, records)

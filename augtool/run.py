@@ -152,7 +152,8 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
     ):
         kept_source = books[0].keep(source)
         if isinstance(engine, ProcessExecutor):  # while the output is planned and laid out
-            engine.prepare(worker.get_ready, kept_source)
+            layout = sinks.format_of(job.output, job.format)
+            engine.prepare(worker.get_ready, kept_source, layout)
         skipped = _skipped(job, source, kept_source, engine, books[0])
         plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from augtool import records, schema
+from augtool import records, schema, sinks
 from augtool.apply import Members, Ready, apply, look_at_maps
 from augtool.block import Block, Ints
 from augtool.books import kept
@@ -87,7 +87,7 @@ def render(context_path: Path, task: Task) -> Report:
     decodes = unmet = bare = 0
     with context.writer as writer:
         for run in _same_members(context.plan, task.pieces):
-            blocks = [_rows_of(context.plan, piece, alone=len(run) == 1) for piece in run]
+            blocks = [_rows_of(context_path, piece, alone=len(run) == 1) for piece in run]
             members, read = members_of(context.source, blocks[0])
             masks = masks_of(context.source, blocks[0])
             decodes += read
@@ -102,8 +102,9 @@ def render(context_path: Path, task: Task) -> Report:
     return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet, bare)
 
 
-def get_ready(source_path: Path) -> None:
+def get_ready(source_path: Path, format: str) -> None:
     """Do what the first task would have to do first, while nothing waits for it."""
+    sinks.load(format)
     _buffer()
     if _may_die() and (pixels := _source(source_path).pixels) is not None:
         fill_page_table(pixels)
@@ -234,6 +235,7 @@ def forget() -> None:
     _context.cache_clear()
     _source.cache_clear()
     _buffer.cache_clear()
+    _drawn.cache_clear()
 
 
 @lru_cache(maxsize=1)
@@ -263,8 +265,14 @@ def _same_members(plan: Plan, todo: Sequence[Piece]) -> Iterator[list[Piece]]:
         yield list(run)
 
 
-def _rows_of(plan: Plan, piece: Piece, alone: bool) -> Block:
-    block = plan.draw(piece.number, piece.block).part(piece.low, piece.high)
+@lru_cache(maxsize=1)
+def _drawn(context_path: Path, number: int, block: int) -> Block:
+    """A block, of which several tasks may be parts."""
+    return _context(context_path).plan.draw(number, block)
+
+
+def _rows_of(context_path: Path, piece: Piece, alone: bool) -> Block:
+    block = _drawn(context_path, piece.number, piece.block).part(piece.low, piece.high)
     return block.compact() if alone else block
 
 

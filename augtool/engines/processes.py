@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import signal
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,11 +19,12 @@ from concurrent.futures import Executor, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from augtool import kernels
+from augtool.engines._channel import Channel, channel
 from augtool.isolate import bare_main, end_with_parent, process_context, start_server
 from augtool.locks import hold
 
@@ -49,7 +51,7 @@ class _Worker:
     that takes no other's place."""
 
     process: Any
-    connection: Connection
+    channel: Channel
     original: bool = True
     ready: bool = False
     prepared: bool = False
@@ -62,7 +64,12 @@ class ProcessExecutor(Executor):
     Each has a pipe of its own, so that one which dies, even while it answers, holds up nobody: its
     calls end in `BrokenProcessPool`, and another takes its place. (Workers of the standard
     library's pool share one, in which half an answer blocks all.)
+
+    began
+        When the first worker could begin, as ``time.perf_counter`` has it; None until then.
     """
+
+    began: float | None = None
 
     def __init__(self, workers: int, locks: Sequence[Path] = ()) -> None:
         self._size, self._locks = workers, tuple(locks)
@@ -136,7 +143,7 @@ class ProcessExecutor(Executor):
         return not self._waiting and not any(one.calls for one in self._crew)
 
     def _hire(self, original: bool = True) -> None:
-        ours, its = Pipe()
+        ours, its = channel()
         process = process_context().Process(target=_serve, args=(its, self._locks), daemon=True)
         with its, bare_main():
             process.start()
@@ -160,7 +167,7 @@ class ProcessExecutor(Executor):
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            one.connection.send((call.function, call.args, call.kwargs))
+            one.channel.send((call.function, call.args, call.kwargs))
         except (OSError, EOFError):  # it has died: its end of the pipe will say so
             one.calls.append(call)
         except Exception as error:  # cannot be pickled
@@ -170,12 +177,12 @@ class ProcessExecutor(Executor):
 
     def _listen(self) -> None:
         """Wait for answers, for the end of a worker, or for something new to do."""
-        said = wait([self._wake, *(one.connection for one in self._crew)])
+        said = wait([self._wake, *(one.channel.incoming for one in self._crew)])
         if self._wake in said:
             self._wake.recv_bytes()
-        for one in [one for one in self._crew if one.connection in said]:
+        for one in [one for one in self._crew if one.channel.incoming in said]:
             try:
-                answer = one.connection.recv()
+                answer = one.channel.receive()
             except (EOFError, OSError):
                 self._lose(one)
             else:
@@ -184,6 +191,7 @@ class ProcessExecutor(Executor):
     def _take(self, one: _Worker, answer: tuple[bool, Any] | None) -> None:
         if answer is None:
             one.ready = True
+            self.began = self.began or time.perf_counter()
             return
         succeeded, value = answer
         future = one.calls.popleft().future
@@ -196,7 +204,7 @@ class ProcessExecutor(Executor):
         """A worker has died: another comes, unless it died before it could do anything."""
         self._crew.remove(one)
         one.process.join()
-        one.connection.close()
+        one.channel.close()
         for call in one.calls:
             call.future.set_exception(BrokenProcessPool("the worker that had it died"))
         if self._stopped:
@@ -212,10 +220,10 @@ class ProcessExecutor(Executor):
             if self._stopped or self._broken:
                 one.process.kill()
             with contextlib.suppress(OSError):
-                one.connection.send(None)
+                one.channel.send(None)
         for one in self._crew:
             one.process.join()
-            one.connection.close()
+            one.channel.close()
         with self._guard:
             self._broken = True
             left = [*self._waiting, *(call for one in self._crew for call in one.calls)]
@@ -226,12 +234,12 @@ class ProcessExecutor(Executor):
                     call.future.set_exception(BrokenProcessPool("the workers have ended"))
 
 
-def _serve(connection: Connection, locks: tuple[Path, ...]) -> None:
+def _serve(channel: Channel, locks: tuple[Path, ...]) -> None:
     """A worker's whole life: say that it is ready, and answer calls."""
     _begin(locks)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
-        connection.send(None)
-        while (call := connection.recv()) is not None:
+        channel.send(None)
+        while (call := channel.receive()) is not None:
             function, args, kwargs = call
             answer: tuple[bool, Any]
             try:
@@ -239,7 +247,7 @@ def _serve(connection: Connection, locks: tuple[Path, ...]) -> None:
             except Exception as error:
                 error.add_note(f"In the worker process:\n{traceback.format_exc()}")
                 answer = (False, error)
-            connection.send(answer)
+            channel.send(answer)
             del call, answer
 
 

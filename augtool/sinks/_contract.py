@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PickleBuffer
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from augtool.schema import Field
 
 Buffer = memoryview | bytes
+_LARGE = 2048  # bytes
 Runs = tuple[tuple[int, int], ...]
 """Rows in order: for each run of adjacent ones the first, and how many."""
 
@@ -92,7 +94,16 @@ class Encoded:
 
     field: str
     row: int
-    data: bytes
+    data: Buffer
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Where a pickle can have its bytes beside it, large ones are there."""
+        aside = protocol >= 5 and len(self.data) >= _LARGE
+        return Encoded, (
+            self.field,
+            self.row,
+            PickleBuffer(self.data) if aside else bytes(self.data),
+        )
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class TarSink:
         path = self.order.path
         return path / _name_of(self._number) if path.is_dir() else path
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: Buffer) -> None:
         assert self._stream is not None
         left = memoryview(data)
         try:
