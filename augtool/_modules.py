@@ -20,6 +20,7 @@ from augtool.errors import UsageError
 from augtool.params import did_you_mean
 
 _ROOT = Path(__file__).parent
+_NOUNS = {"methods": "method", "sources": "input format", "sinks": "format"}
 
 
 @cache
@@ -38,7 +39,7 @@ def load(kind: str, name: str) -> ModuleType:
         return importlib.import_module(f"augtool.{kind}.{name}")
     plugin = _plugins(kind).get(name)
     if plugin is None:
-        raise UsageError(f"there is no {kind[:-1]} {name!r}{did_you_mean(name, names(kind))}")
+        raise UsageError(f"there is no {_NOUNS[kind]} {name!r}{did_you_mean(name, names(kind))}")
     try:
         module: ModuleType = plugin.load()
     except Exception as error:  # a plug-in may raise anything while it is imported

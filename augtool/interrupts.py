@@ -20,7 +20,9 @@ class SignalsWait:
     """``with SignalsWait() as signals:`` – inside, signals that have a handler in Python wait.
 
     They are heeded inside ``with signals.heeded():`` and at the end. Signals without such a handler
-    do what they always do. In another thread than the main one no handler runs, so nothing is done.
+    do what they always do. A handler with a method ``meanwhile`` is told of each that comes, at
+    once: a user who is in a hurry need not wait. In another thread than the main one no handler
+    runs, so nothing is done.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,9 @@ class SignalsWait:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._waiting:
+            meanwhile = getattr(self._handlers[number], "meanwhile", None)
+            if meanwhile is not None:
+                meanwhile(number)
             self._came.append(number)
         else:
             self._handlers[number](number, frame)

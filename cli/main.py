@@ -147,20 +147,31 @@ def _mend_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _heed_signals() -> None:
-    """Turn the signals that ask a run to stop into `Stopped`, save those ignored, as by nohup; a
-    second one ends this process at once, and what it leaves the next run knows."""
-    first = math.inf
+class _Stop:
+    """The handler of signals that ask a run to stop: the first raises `Stopped`; a later one ends
+    this process at once, and what it leaves the next run knows."""
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        nonlocal first
-        now = time.monotonic()
-        if first == math.inf:
-            first = now
+    def __init__(self) -> None:
+        self._first = math.inf  # when one was heeded
+        self._noted = math.inf  # or came while signals wait
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if self._first == math.inf:
+            self._first = time.monotonic()
             raise Stopped(number)
-        if now - first > _ONE_PRESS:
-            os._exit(128 + number)
+        self.meanwhile(number)
 
+    def meanwhile(self, number: int) -> None:
+        """Called in place of the handler while signals wait, see `SignalsWait`."""
+        now = time.monotonic()
+        if now - min(self._first, self._noted) > _ONE_PRESS:
+            os._exit(128 + number)
+        self._noted = min(self._noted, now)
+
+
+def _heed_signals() -> None:
+    """Turn the signals that ask a run to stop into `Stopped`, save those ignored, as by nohup."""
+    stop = _Stop()
     for name in _SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

@@ -10,13 +10,24 @@ from typing import Any
 import numpy as np
 
 from augtool.errors import UsageError
-from augtool.recipe import Layout
-from augtool.sources._contract import Pixels, Rows
+from augtool.recipe import Layout, Reading
+from augtool.sources._contract import NO_MASKS, Pixels, Rows
 from augtool.sources._extents import ArrayFile, Extent, usable
 from augtool.sources._layout import row_shape, shown_shape
 
 MASK_KEY = "masks"
 """The array that is taken when none is named."""
+
+
+def left_behind(place: str, reading: Reading) -> tuple[str, ...]:
+    """The warning for an input of a format whose masks are not read, where it has some, unless it
+    is asked for without them."""
+    if reading.mask_key == NO_MASKS:
+        return ()
+    return (
+        f"{place}: has masks, which are not read from such files; "
+        "give HDF5 or npy to keep them, or --masks none",
+    )
 
 
 @dataclass(frozen=True)

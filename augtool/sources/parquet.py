@@ -21,6 +21,7 @@ from augtool.isolate import isolated, limited
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
 from augtool.sources import _beside, _caps, _pack, _parquet, _staging, _telling
+from augtool.sources._array_masks import MASK_KEY, left_behind
 from augtool.sources._cells import labels_of
 from augtool.sources._column import Column
 from augtool.sources._columns import as_text
@@ -128,6 +129,8 @@ def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
         _check_alike(file, files[0], (image, *keys), spec, shown_specs[0])
     arrays = _labels(files, keys, place, reading, scratch)
     targets, warnings = stored_targets(arrays, reading, scratch)
+    has_masks = MASK_KEY in files[0].schema_arrow.names and image != MASK_KEY
+    lost = left_behind(place, reading) if has_masks else ()
     needed = sum(_parquet.bytes_of(file, image) for file in files)
     _telling.tell(place, needed, scratch)
     _staging.check_room(scratch, place, needed)
@@ -150,7 +153,7 @@ def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
         n=len(found),
         shape=None,
         stored_targets=targets,
-        notes=Notes(warnings),
+        notes=Notes((*warnings, *lost)),
         nbytes=sum(path.stat().st_size for path in paths),
         fingerprint=_beside.fingerprint(store.digest(), targets),
         columns=ParquetColumns(listed),

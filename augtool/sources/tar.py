@@ -19,6 +19,7 @@ import numpy.typing as npt
 from augtool.errors import SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.sources import _array_rows, _beside, _caps, _listing, _pack, _staging, _telling
+from augtool.sources._array_masks import MASK_KEY, left_behind
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._listing import shown
@@ -32,6 +33,7 @@ READING = (
 )
 _IMAGES = (*sorted(one[1:].decode() for one in _listing.EXTENSIONS), "heic", "heif")
 _ARRAY = "npy"
+_MASKS = f"{MASK_KEY}.npy"  # augtool's own archives have it
 _BLOCK = 512
 
 
@@ -82,7 +84,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     place = _place(specs)
     found, left_out = _pack.Found(), Counter[str]()
     labels: Labels | None = None
-    files, warnings, image = [], list[str](), ""
+    files, warnings, image, masks = [], list[str](), "", False
     for number, spec in enumerate(specs):
         copy = scratch / f"unpacked-{number}.tar"
         files.append(_plain(Path(spec).absolute(), copy, reading))
@@ -91,6 +93,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
             archive = Archive(files[-1], file)
             for sample in archive.samples():
                 image = image or _image_key(sample, reading, spec)
+                masks = masks or _MASKS in sample.members
                 extension = image if image in sample.members else _image_of(sample, image)
                 if extension is None:
                     left_out["without image"] += 1
@@ -113,7 +116,8 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     targets, said = labels.targets(reading, place, scratch)
     store = _pack.stored(found, files, place, reading, scratch)
     fingerprint = _beside.fingerprint(store.digest(), targets)
-    notes = Notes((*warnings, *said), dict(left_out))
+    lost = left_behind(place, reading) if masks else ()
+    notes = Notes((*warnings, *said, *lost), dict(left_out))
     if image.rpartition(".")[2] == _ARRAY:
         return _array_rows.opened(store, len(found), targets, notes, fingerprint, reading)
     source = EncodedSource(

@@ -5,6 +5,7 @@ Workers and their server hold the stderr of the run: when that ends, all of them
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -63,6 +64,28 @@ def test_an_impatient_second_ctrl_c_does_not_disturb_the_tidying(
         os.killpg(run.pid, signal.SIGINT)
     assert ended(run)[0] == 130
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_one_ends_a_run_whose_tidying_hangs(
+    start: Start, tmp_path: Path, number: int
+) -> None:
+    hangs = (
+        "import sys; from augtool import books; books._leave = lambda _: "
+        "(print('tidying', file=sys.stderr, flush=True), [signal.pause() for _ in iter(int, 1)])"
+    )
+    run = start(*LONG, "-j", 2, before=hangs)
+    begun(run)
+    run.send_signal(number)
+    begun(run, "tidying")
+    while run.poll() is None:
+        run.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(0.1)
+    assert ended(run) == (128 + number, "")
+    again = start("cutmix", "--in", "sample:?n=9", "--out", "m.h5", "--overwrite")
+    assert ended(again)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["m.h5"]
 
 
 def test_ctrl_c_is_one_line_also_while_workers_start(start: Start, tmp_path: Path) -> None:
