@@ -229,7 +229,7 @@ def test_the_format_can_be_named(tmp_path: Path, cli: Callable[..., Any]) -> Non
     for spec in (str(arrays), str(tmp_path / "pipe")):
         with pytest.raises(UsageError, match="cannot be of kind tar; leave --in-format out"):
             open_source(spec, Reading(), tmp_path, kind="tar")
-    with pytest.raises(UsageError, match=r"there is no source 'tra'.*tar"):
+    with pytest.raises(UsageError, match=r"there is no input format 'tra'.*tar"):
         open_source(path, Reading(), tmp_path, kind="tra")
     with pytest.raises(SourceError, match="damaged"):
         open_source(path, Reading(), tmp_path, kind="tar")
