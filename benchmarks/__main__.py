@@ -34,7 +34,9 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--peers", is_flag=True, help="Race against other libraries too.")
 @click.option("--only", multiple=True, type=click.Choice(rows.names()), help="Only this row.")
 @click.option("--json", "as_json", is_flag=True, help="JSON with every sample, not a table.")
-@click.option("--quick", is_flag=True, help="Smaller jobs and fewer runs: under 2 minutes.")
+@click.option(
+    "--quick", is_flag=True, help="Smaller jobs and fewer runs: 2 minutes, or 5 with --peers."
+)
 @click.option("--runs", type=click.IntRange(1), help=f"[default: {_RUNS}; quick: {_QUICK_RUNS}]")
 @click.option("--images", type=click.IntRange(2), help="Images in each job.  [default: the row's]")
 @click.option(

@@ -1,30 +1,16 @@
-"""Options that commands share, and how their values become a `Job`."""
+"""Options that commands share; `from_given` makes jobs of their values."""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from click.core import ParameterSource
-
-from augtool import regular
-from augtool.errors import UsageError
-from augtool.params import did_you_mean
 
 from . import sampling, values
 
-if TYPE_CHECKING:
-    from augtool.comparing import Input
-    from augtool.job import Job
-    from augtool.recipe import Reading, Recipe
-
 Decorator = Callable[[Any], Any]
-
-_NOT_IN_CONFIG = ("config", "help", "debug")
 
 
 def together(*options: Decorator) -> Decorator:
@@ -36,72 +22,6 @@ def together(*options: Decorator) -> Decorator:
         return command
 
     return decorate
-
-
-def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
-    """Make a TOML file's values the defaults; an option given on the command line beats them."""
-    if file is None:
-        return
-    import tomllib
-
-    try:
-        table = tomllib.loads(regular.text_of(file))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"--config {file}: {error}; it must be a UTF-8 TOML file") from None
-    known = {
-        option.removeprefix("--"): param
-        for param in ctx.command.params
-        for option in param.opts
-        if option.startswith("--") and param.name not in _NOT_IN_CONFIG
-    }
-    defaults = {}
-    for key, value in table.items():
-        param = known.get(key.replace("_", "-"))
-        fault = _unknown(key, value, known) if param is None else _fault(ctx, param, value)
-        if fault is not None:
-            raise UsageError(f"--config {file}: {fault}")
-        if param is not None and param.name is not None:
-            one_of_many = isinstance(param, click.Option) and param.multiple
-            defaults[param.name] = _several(value) if one_of_many else value
-    ctx.default_map = {**(ctx.default_map or {}), **defaults}
-
-
-def _unknown(key: str, value: Any, known: Mapping[str, Any]) -> str:
-    if isinstance(value, dict):
-        return f"[{key}] is a table; options stand at the top, without one"
-    return f"unknown key {key!r}{did_you_mean(key.replace('_', '-'), known)}"
-
-
-def _fault(ctx: click.Context, param: click.Parameter, value: Any) -> str | None:
-    """What is wrong with a TOML value for an option, or None."""
-    name = param.opts[0].removeprefix("--")
-    if isinstance(param, click.Option) and param.multiple and isinstance(value, list):
-        return next((fault for one in value if (fault := _fault(ctx, param, one))), None)
-    if isinstance(param, click.Option) and param.is_flag:
-        return None if isinstance(value, bool) else f"{name} = {value!r}: use true or false"
-    if not isinstance(value, str) and not isinstance(param.type, values.Value):
-        return f"{name} = {value!r}: use text in quotes"
-    try:
-        param.type.convert(value, param, ctx)
-    except click.BadParameter as error:
-        return f"{name} = {value!r}: {error.message.rstrip('.')}"
-    return None
-
-
-def _several(value: Any) -> list[Any]:
-    """The values of an option that may be repeated, of which TOML may give one."""
-    return value if isinstance(value, list) else [value]
-
-
-CONFIG = click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    callback=_load_config,
-    is_eager=True,
-    expose_value=False,
-    metavar="FILE.toml",
-    help="Take options from this file (seed = 1); those on the command line win.",
-)
 
 
 def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -467,143 +387,3 @@ RUN = together(
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing."),
 )
-
-
-def origin_from(given: Mapping[str, Any]) -> Input:
-    """The source of an output, as the options in `BESIDE` and --in name it."""
-    from augtool.comparing import Input
-
-    return Input(
-        spec=given["input"],
-        masks=given["masks"],
-        labels=given["labels"],
-        kind=given["in_format"],
-        other_source=given["other_source"],
-    )
-
-
-def reading_from(given: Mapping[str, Any], reading: Reading | None = None) -> Reading:
-    """``reading``, or the default, with the options in `READING` that were given."""
-    from augtool.recipe import Reading
-
-    chosen = _chosen(given, Reading)
-    if "classes" in chosen:
-        chosen["classes"] = _class_list(chosen["classes"])
-    if "masks" in _names_given():
-        chosen["mask_key"] = None if masks_from(given) else given["masks"]
-    return dataclasses.replace(reading or Reading(), **chosen)
-
-
-def _chosen(given: Mapping[str, Any], fields_of: Any) -> dict[str, Any]:
-    """The values of the options that were given for fields of a dataclass."""
-    names = {field.name for field in dataclasses.fields(fields_of)} & _names_given()
-    return {name: value for name, value in given.items() if name in names}
-
-
-def _names_given() -> set[str]:
-    """The options that have a value from the command line or a file, not their default."""
-    context = click.get_current_context()
-    return {
-        name
-        for name in context.params
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-    }
-
-
-def masks_from(given: Mapping[str, Any]) -> str | None:
-    """The folder that ``--masks`` names; None when it names an array or nothing."""
-    masks: str | None = given["masks"]
-    return masks if masks is not None and Path(masks).is_dir() else None
-
-
-def recipe_from(given: Mapping[str, Any], recipe: Recipe) -> Recipe:
-    """``recipe`` with the options in `READING` and `RECIPE` that were given: they beat its own."""
-    from augtool.recipe import Recipe
-
-    chosen = _chosen(given, Recipe)
-    if chosen.get("copies") == values.ENDLESS:  # an endless stream is the job's affair
-        del chosen["copies"]
-    if "num" in chosen and chosen.get("copies", 1) != 1:
-        raise UsageError("--num says how many rows to make, so --copies cannot: give one")
-    if "copies" in chosen:
-        chosen = {"num": None, **chosen}
-    reading = reading_from(given, recipe.reading)
-    sampled = sampling.sampling_from(given, _names_given(), recipe.sampling)
-    return dataclasses.replace(recipe, **chosen, reading=reading, sampling=sampled)
-
-
-def job_from(given: Mapping[str, Any], recipe: Recipe) -> Job:
-    """The `Job` of a recipe and all shared options."""
-    from augtool.job import Job
-
-    return Job(
-        input=given["input"][0],
-        more_inputs=given["input"][1:],
-        output=given["output"],
-        masks=masks_from(given),
-        labels=given["labels"],
-        listing=given["listing"],
-        scratch=given["scratch"],
-        in_format=given["in_format"],
-        recipe=recipe_from(given, recipe),
-        workers=given["workers"],
-        format=given["format"],
-        shards=given["shards"],
-        shard_size=given["shard_size"],
-        index=given["index"],
-        compression=given["compression"],
-        encode=given["encode"],
-        labels_as=given["labels_as"],
-        out_layout=given["out_layout"],
-        copy=given["copy"],
-        endless=given["copies"] == values.ENDLESS,
-        task_index=given["task_index"],
-        num_tasks=given["num_tasks"],
-        on_error=given["on_error"],
-        errors=given["errors"],
-        max_errors=given["max_errors"],
-        holdout_output=given["holdout_out"] and str(given["holdout_out"]),
-        strict=given["strict"],
-        resume=given["resume"],
-        overwrite=given["overwrite"],
-    )
-
-
-def check_talk(output: str, *, as_json: bool) -> None:
-    """Raise `UsageError` when JSON would be printed into data."""
-    if output == "-" and as_json:
-        raise UsageError("--json prints on stdout, where --out - has the data: give one")
-
-
-def check_png(option: str, file: Path, *sources: str) -> None:
-    """Raise `UsageError` unless a picture can be put at ``file``, outside of the ``sources``."""
-    if file.suffix.lower() != ".png":
-        raise UsageError(f"{option} {file}: the preview is a PNG; end its name in .png")
-    check_beside(option, file, *sources)
-
-
-def check_beside(option: str, file: Path, *sources: str) -> None:
-    """Raise `UsageError` when ``file`` is in no folder, or would become part of a source."""
-    if not file.absolute().parent.is_dir():
-        raise UsageError(f"{option} {file}: its folder does not exist; create it first")
-    for source in filter(None, sources):
-        place = Path(os.path.realpath(file))  # `resolve` raises for links in a circle
-        if Path(os.path.realpath(source)) in (place, *place.parents):
-            raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
-
-
-def _class_list(file: Path | None) -> tuple[tuple[str, str], ...] | None:
-    """The lines of ``--classes``: (folder, caption) each."""
-    if file is None:
-        return None
-    try:
-        lines = regular.text_of(file).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--classes {file}: {error}; it must be a UTF-8 text file") from None
-    pairs = [line.rstrip().partition("\t") for line in lines if line.strip()]
-    folders = [folder for folder, _, _ in pairs]
-    twice = {folder for folder in folders if folders.count(folder) > 1}
-    if twice or not folders:
-        fault = f"{min(twice)!r} is listed twice" if twice else "the file lists no class"
-        raise UsageError(f"--classes {file}: {fault}; give one class folder a line")
-    return tuple((folder, caption or folder) for folder, _, caption in pairs)

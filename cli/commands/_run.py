@@ -11,7 +11,7 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import options
+from .. import config, from_given, options
 from ._method import method_command
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ AFTER = (
     options.SAMPLING_RUN,
     options.RUN,
     options.READING,
-    options.CONFIG,
+    config.CONFIG,
     options.TALK,
 )
 _SKIPPED = 3
@@ -38,10 +38,10 @@ def command(name: str) -> click.Command:
 
 def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     """Do what the options say with a recipe: the exit code."""
-    job = options.job_from(given, recipe)
+    job = from_given.job_from(given, recipe)
     _check_talk(job, given)
     if given["preview"] is not None:
-        options.check_png("--preview", given["preview"], *job.inputs)
+        from_given.check_png("--preview", given["preview"], *job.inputs)
     if given["dry_run"]:
         return _estimate(job, as_json=given["as_json"])
     return _make(job, given)
@@ -52,7 +52,7 @@ def _check_talk(job: Job, given: Mapping[str, Any]) -> None:
     from augtool import sinks
 
     if not given["dry_run"]:
-        options.check_talk(job.output, as_json=given["as_json"])
+        from_given.check_talk(job.output, as_json=given["as_json"])
     if given["preview"] is not None and sinks.leaves_nothing(job.output, job.format):
         raise UsageError("--preview looks at a file, and this run leaves none: give one")
 

@@ -9,7 +9,7 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import options, stdout, values
+from .. import config, from_given, options, stdout, values
 from ._command import Command
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _EXAMPLES = 3
     help="Processes; auto asks the machine, and looks at small sources in this process.",
 )
 @options.READING
-@options.CONFIG
+@config.CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; the exit code tells.")
 @options.DEBUG
@@ -46,12 +46,12 @@ def command(input: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) ->
     from ..progress import Meter
     from ..report import say_warnings
 
-    if options.masks_from(given) is not None:
+    if from_given.masks_from(given) is not None:
         raise UsageError("--masks: check looks at images only; leave it out")
     with Meter(quiet=quiet or as_json, doing="checking") as meter:
         report = check(
             input,
-            options.reading_from(given),
+            from_given.reading_from(given),
             labels=given["labels"],
             kind=given["in_format"],
             workers=given["workers"],

@@ -9,7 +9,7 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import options, values
+from .. import config, from_given, options, values
 from ._command import Command
 
 _MANY = 1000  # images of a source
@@ -54,7 +54,7 @@ _MANY = 1000  # images of a source
     help="A font file for the captions.",
 )
 @options.READING
-@options.CONFIG
+@config.CONFIG
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
     """Draw the same few images down the side, one method (or one λ) a column.
@@ -64,7 +64,7 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
     from augtool.gallery import columns_of, columns_of_lam, gallery_of
     from augtool.preview import save
 
-    options.check_png("--out", output, inputs[0])
+    from_given.check_png("--out", output, inputs[0])
     names = _names(given["methods"], len(inputs))
     if given["lam"] is None:
         columns = columns_of(names)
@@ -77,7 +77,7 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
         columns,
         rows=given["rows"],
         seed=given["seed"],
-        reading=options.reading_from(given),
+        reading=from_given.reading_from(given),
         font=given["font"],
     )
     save(image, output)

@@ -10,7 +10,7 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import findings, options, stdout, values
+from .. import config, findings, from_given, options, stdout, values
 from ..report import printable, say_warnings
 from ._command import Command
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--cite", is_flag=True, help="Print a paragraph on an output, for a paper.")
 @options.READING
-@options.CONFIG
+@config.CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.DEBUG
 def command(
@@ -57,7 +57,7 @@ def command(
     from augtool import inspection, output
     from augtool.recipe import Reading
 
-    reading = options.reading_from(given)
+    reading = from_given.reading_from(given)
     beside = given["labels"], given["in_format"]
     if (row is not None) + as_list + as_recipe + cite > 1:
         raise UsageError("--row, --list, --recipe and --cite each print something else: give one")
@@ -75,7 +75,7 @@ def command(
         with output.open(path) as opened:
             _tell(inspection.inspect(opened), findings.output_lines, as_json)
     else:
-        info = inspection.inspect_source(path, reading, options.masks_from(given), *beside)
+        info = inspection.inspect_source(path, reading, from_given.masks_from(given), *beside)
         _tell(info, findings.source_lines, as_json)
         say_warnings(info.warnings)
 

@@ -13,7 +13,7 @@ import click
 from augtool import _modules
 from augtool.errors import OutputError, OutputExists, UsageError
 
-from .. import options, stdout, values
+from .. import config, from_given, options, stdout, values
 from ._command import Group
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _planned(name: str) -> click.Command:
     from ._method import method_command
 
     before = (options.INPUT, OUT, OVERWRITE, ROWS)
-    after = (options.RECIPE, options.SAMPLING, options.READING, options.CONFIG, options.DEBUG)
+    after = (options.RECIPE, options.SAMPLING, options.READING, config.CONFIG, options.DEBUG)
     if name == _CHAIN:
         return chain_command(_plan, before, after, called="plan mix", out="plan.csv")
     return method_command(name, _plan, before, after)
@@ -85,11 +85,11 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     from augtool.run import open_for, plan_of
     from augtool.saved_plan import first_line
 
-    output, recipe = given["output"], options.recipe_from(given, recipe)
+    output, recipe = given["output"], from_given.recipe_from(given, recipe)
     if output is not None:
         _check_output(output, given["input"], given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        masks = options.masks_from(given)
+        masks = from_given.masks_from(given)
         source = open_for(
             recipe, given["input"], Path(scratch), masks, given["labels"], given["in_format"]
         )
@@ -106,7 +106,7 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
 def _check_output(output: Path, sources: tuple[str, ...], overwrite: bool) -> None:
     if output.suffix.lower() != ".csv":  # a mixed.h5 from --config must not become a CSV file
         raise UsageError(f"--out {output}: the plan is a CSV; end its name in .csv")
-    options.check_beside("--out", output, *sources)
+    from_given.check_beside("--out", output, *sources)
     if output.exists() and not overwrite:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 

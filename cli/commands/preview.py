@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .. import options, values
+from .. import config, from_given, options, values
 from ._command import Command
 
 
@@ -44,7 +44,7 @@ from ._command import Command
     help="A font file for the captions.",
 )
 @options.READING
-@options.CONFIG
+@config.CONFIG
 @options.DEBUG
 def command(path: str, output: Path, **given: Any) -> None:
     """Draw a grid of images, each with its label under it.
@@ -54,7 +54,7 @@ def command(path: str, output: Path, **given: Any) -> None:
     from augtool.look import View, preview_of
     from augtool.preview import save
 
-    options.check_png("--out", output, path)
+    from_given.check_png("--out", output, path)
     view = View(
         rows=given["rows"],
         cols=given["cols"],
@@ -65,7 +65,7 @@ def command(path: str, output: Path, **given: Any) -> None:
         masks=given["show_masks"] or given["masks"] not in (None, "none"),
         font=given["font"],
     )
-    reading, masks = options.reading_from(given), options.masks_from(given)
+    reading, masks = from_given.reading_from(given), from_given.masks_from(given)
     image = preview_of(path, view, reading, masks, given["labels"], given["in_format"])
     save(image, output)
     click.echo(f"{output}: {image.width}×{image.height}", err=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .. import options
+from .. import from_given, options
 from ._command import Command
 
 
@@ -35,7 +35,7 @@ def command(plan: str, **given: Any) -> int:
     others = ("out_layout", "overwrite", "masks", "labels", "in_format", "other_source")
     chosen = {name: given[name] for name in (*names, *others)}
     job = render_job(plan, given["input"], given["output"], **chosen)
-    options.check_talk(job.output, as_json=given["as_json"])
+    from_given.check_talk(job.output, as_json=given["as_json"])
     with Meter(quiet=given["quiet"] or given["as_json"]) as meter:
         summary = run(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])

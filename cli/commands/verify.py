@@ -10,7 +10,7 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import options, stdout, values
+from .. import from_given, options, stdout, values
 from ._command import Command
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _comparison(given: Mapping[str, Any]) -> dict[str, Any]:
 
     sample = given["sample"]
     return {
-        "further": partial(compare, given=options.origin_from(given), sample=sample),
+        "further": partial(compare, given=from_given.origin_from(given), sample=sample),
         "further_rows": lambda rows: len(rows_to_compare(rows, sample)),
     }
 
