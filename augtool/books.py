@@ -41,9 +41,8 @@ class Books:
         Which tasks this run has finished, from the moment the output is laid out.
     useless
         No run can go on with what this one has finished.
-    made_before
-        The output is there, complete, and nothing else is left: an earlier run was killed right
-        before its end, or was not.
+    named_before
+        An earlier run has given the output its name, and its books are gone.
     """
 
     folder: Path
@@ -52,7 +51,7 @@ class Books:
     journal: Journal | None = None
     published: bool = False
     useless: bool = False
-    made_before: bool = False
+    named_before: bool = False
     _name: str = field(default_factory=lambda: f"{WORKERS}{secrets.token_hex(4)}", repr=False)
 
     @property
@@ -114,7 +113,7 @@ class Books:
 
     def has_its_name(self) -> bool:
         """Whether an earlier run that we go on with has given the output its name."""
-        if self.made_before:
+        if self.named_before:
             return True
         complete = self.past is not None and self.past.complete
         return complete and not os.path.lexists(self.unfinished)
@@ -152,8 +151,9 @@ def publish_all(several: Sequence[Books], overwrite: bool = False) -> None:
             check_free(one.output, overwrite)
     with contextlib.ExitStack() as taken_back:
         for one in several:
+            named_before = one.has_its_name()
             one.publish(overwrite)
-            if not overwrite:
+            if not overwrite and not named_before:
                 taken_back.callback(one.withdraw)
         taken_back.pop_all()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import shutil
 import tempfile
 import time
@@ -18,8 +19,10 @@ import numpy.typing as npt
 from augtool import labels, pairing, sinks, worker
 from augtool.apply import apply
 from augtool.block import Block
-from augtool.books import size_of
+from augtool.books import books_of, check_free, size_of
+from augtool.content import content_of
 from augtool.errors import BrokenInput
+from augtool.identity import files_of, made_before
 from augtool.job import Job
 from augtool.orders import check_options, order_of
 from augtool.owners import looked
@@ -81,6 +84,8 @@ def estimate(job: Job) -> Estimate:
         plan, row_seconds, broken = _probed(job, source)
         workers = workers_of(job, source)
         order = order_of(job, plan, source, output)
+        if job.resume and not broken:
+            _check_made_before(job, source, plan)
         nbytes = sum(field.row_bytes for field in order.fields) * plan.total
         chunk_rows = layout.chunk_rows(order)
         blocks = worker.blocks_of_task(job.task_blocks, source, chunk_rows)
@@ -105,6 +110,16 @@ def estimate(job: Job) -> Estimate:
             ),
             held_out=0 if plan.held is None else len(plan.held),
         )
+
+
+def _check_made_before(job: Job, source: Source, plan: Plan) -> None:
+    """Raise `OutputExists` for an output that a run with ``resume`` would not take for its own."""
+    output = Path(job.output)
+    if books_of(output).exists() or not os.path.lexists(output) or job.overwrite:
+        return
+    content = content_of(files_of(job)) if job.strict else ""
+    if made_before(job, order_of(job, plan, source, output, content), output) is None:
+        check_free(output, overwrite=False)
 
 
 def _tasks(

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from augtool import sinks
+from augtool import manifest, sinks
+from augtool.books import MANIFEST
 from augtool.errors import SourceError, UsageError
 from augtool.job import Job
 from augtool.output import looked_at
@@ -44,23 +45,29 @@ def identity_of(
 
 
 def made_before(job: Job, order: Order, output: Path) -> Mapping[str, str] | None:
-    """The records of an output that is there and is what this order would make: the same fields,
-    recipe, versions and input, rows, shards and encoding. None when it is another, or none of ours.
+    """The records of an output that is there, complete, and what a run of this job has made: the
+    same recipe, fields, versions and ``source_fingerprint``, rows, shards, format and encoding, and
+    no input file is newer. None when it is another, or none of ours.
 
-    It is found complete, for only complete ones have their names; `augtool verify` reads all of it.
+    Not compared are ``compression`` and, without ``strict``, what is in images of equal names and
+    sizes. Contents are not read: `augtool verify` does.
     """
-    layout = sinks.load(sinks.format_of(job.output, job.format))
+    name = sinks.format_of(job.output, job.format)
     try:
         with looked_at(str(output)) as made:
             facts, borders = made.facts, made.borders
-    except (SourceError, UsageError):
+        whole = not output.is_dir() or manifest.holds(output, name, indexed=bool(order.index))
+        made_at = (output / MANIFEST if output.is_dir() else output).stat().st_mtime_ns
+    except (SourceError, UsageError, OSError, ValueError, KeyError):
         return None
     same = (
         facts.attributes.get(SEAL) == order.attributes[SEAL]
         and borders == order.borders
-        and ("encode" not in layout.OPTIONS or facts.encode == order.encode)
+        and ("encode" not in sinks.load(name).OPTIONS or facts.encode == order.encode)
     )
-    return facts.records if same else None
+    inputs = [_stamp(Path(one)) for one in (*files_of(job), job.plan or "")]
+    newer = any(stamp and stamp[1] > made_at for stamp in inputs)
+    return facts.records if whole and same and not newer else None
 
 
 def skipped_before(

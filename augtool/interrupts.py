@@ -65,11 +65,16 @@ class SignalsWait:
         finally:
             self._waiting = True
 
+    def meanwhile(self, number: int) -> None:
+        """Tell the handler, of another one of these around this as well, that a signal waits."""
+        handler = self._handlers[number]
+        tell = getattr(getattr(handler, "__self__", handler), "meanwhile", None)
+        if tell is not None:
+            tell(number)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._waiting:
-            meanwhile = getattr(self._handlers[number], "meanwhile", None)
-            if meanwhile is not None:
-                meanwhile(number)
+            self.meanwhile(number)
             self._came.append(number)
         else:
             self._handlers[number](number, frame)

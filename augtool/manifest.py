@@ -13,6 +13,7 @@ from augtool import regular
 from augtool.books import MANIFEST
 from augtool.sinks._contract import Digests, Order
 
+INDEX = (MANIFEST.parent / "_info.json").as_posix()
 _READ_BYTES = 1 << 20
 
 
@@ -58,6 +59,18 @@ def read(folder: Path) -> dict[str, Any]:
     """The manifest of a folder output. Raises OSError or ValueError when it has none."""
     found: dict[str, Any] = json.loads(regular.text_of(folder / MANIFEST))
     return found
+
+
+def holds(folder: Path, name: str, *, indexed: bool) -> bool:
+    """Whether a folder output is of the format ``name``, has an index if and only if it is to be
+    ``indexed``, and has all its files in their sizes. Raises as `read`, and `KeyError`."""
+    facts = read(folder)
+    files = facts["files"]
+    return (
+        facts["format"] == name
+        and (INDEX in files) == indexed
+        and all((folder / one).stat().st_size == about["size"] for one, about in files.items())
+    )
 
 
 def _size_and_sha256(path: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -97,7 +97,7 @@ def laid_out(
     books: Books,
     source: Source,
     kept_source: Path,
-    skipped: Iterable[tuple[int, str, str]],
+    skipped: Sequence[tuple[int, str, str]],
     content: str,
     stack: ExitStack,
 ) -> Product:
@@ -113,10 +113,10 @@ def laid_out(
     books.settle(identity, resume=job.resume, overwrite=job.overwrite)
     if books.has_its_name():
         return Product(job, plan, books, order, None, Path(), chunk_rows)
-    if job.resume and not job.overwrite and books.past is None:
+    if job.resume and not job.overwrite and books.past is None and not skipped:
         known = made_before(job, order, books.output)
         if known is not None:
-            books.made_before = True
+            books.named_before = True
             return Product(job, plan, books, order, None, Path(), chunk_rows, known)
     if not leaves_nothing:
         check_free(books.output, job.overwrite)
@@ -151,6 +151,7 @@ def make(
             say(count.rows - kept)
     began = max(began, getattr(engine, "began", None) or began)  # its start is no part of the work
     seconds = time.perf_counter() - began
+    worker.forget()
     if output.sink is not None:
         _finish(output, output.sink, source, records)
     return Made(
@@ -234,7 +235,6 @@ class _Ledger:
 
 def _finish(output: Product, sink: Sink, source: Source, records: Records) -> None:
     job, books = output.job, output.books
-    worker.forget()
     _ = source.pixels  # raises when an array that was read in place has changed meanwhile
     sink.finish(records)
     if books.unfinished.is_dir():

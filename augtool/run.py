@@ -34,6 +34,7 @@ from augtool.apply import prepared
 from augtool.block import Ints
 from augtool.books import (
     Books,
+    books_of,
     check_free,
     check_place,
     open_books,
@@ -50,6 +51,7 @@ from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
 from augtool.orders import check_options, rows_of
+from augtool.output import is_output
 from augtool.plan import Plan, make_plan
 from augtool.product import Made, Product, laid_out, make
 from augtool.recipe import Recipe
@@ -311,8 +313,9 @@ def check_output(job: Job) -> None:
     output = Path(job.output)
     for spec in (*expanded(job.inputs), *filter(None, (job.plan,))):
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
-    if not job.resume:  # else it is looked at once the job is known
-        check_free(output, job.overwrite)
+    if job.resume and (books_of(output).exists() or is_output(str(output))):
+        return  # whether it is this job's is seen once the job is known
+    check_free(output, job.overwrite)
 
 
 def source_of(job: Job, scratch: Path) -> Source:

@@ -8,6 +8,7 @@ import itertools
 import math
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +38,8 @@ _Parts = TypeVar("_Parts", Block, Ready)
 _BUFFER_BYTES = 4 << 20  # small beside the last cache, large beside the cost of a call
 _PART_OF_BLOCK = 0.25
 _LABEL_BYTES = 32 << 20  # of float64 sums at a time, for sources with very many classes
+
+_of_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,7 @@ def forget() -> None:
     """Let go of the last run's source: this process may go on for long."""
     _context.cache_clear()
     _source.cache_clear()
-    _buffer.cache_clear()
+    _of_thread.__dict__.clear()
     _drawn.cache_clear()
 
 
@@ -244,12 +247,13 @@ def _context(path: Path) -> Context:
     return context
 
 
-@lru_cache(maxsize=1)
 def _buffer() -> npt.NDArray[np.uint8]:
-    """Memory for the rows that are being made, which this process has touched: what the system
-    gives for the first time is slow."""
-    buffer = np.empty(_BUFFER_BYTES, np.uint8)
-    buffer.fill(0)
+    """Memory for the rows that this thread makes, which it has touched: what the system gives for
+    the first time is slow."""
+    if not hasattr(_of_thread, "buffer"):
+        _of_thread.buffer = np.empty(_BUFFER_BYTES, np.uint8)
+        _of_thread.buffer.fill(0)
+    buffer: npt.NDArray[np.uint8] = _of_thread.buffer
     return buffer
 
 
@@ -337,7 +341,7 @@ def _write_pixels(
     """Make a block's rows and write them, a buffer at a time."""
     shape, dtype = members.pixels.shape[1:], members.pixels.dtype
     row_bytes = math.prod(shape) * dtype.itemsize
-    step = min(max(1, _BUFFER_BYTES // max(1, row_bytes)), len(ready))
+    step = max(1, min(_BUFFER_BYTES // max(1, row_bytes), len(ready)))
     if 0 < step * row_bytes <= _BUFFER_BYTES:
         buffer = _buffer()[: step * row_bytes].view(dtype).reshape(step, *shape)
     else:

@@ -14,10 +14,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 import augtool
 from augtool import journal, sinks, worker
-from augtool.errors import KEPT, InputChanged, OutputExists, UsageError
+from augtool.errors import KEPT, InputChanged, OutputError, OutputExists, UsageError
+from augtool.estimate import estimate
 from augtool.job import Job
 from augtool.run import Listener, Progress
 
@@ -206,8 +208,11 @@ def test_an_output_that_is_complete_is_found_so(
         ("hdf5", {"seed": 5}),
         ("hdf5", {"resume": False}),
         ("hdf5 shards", {"shards": 5}),
+        ("hdf5 shards", {"format": "tar"}),
         ("tar", {"encode": "jpg:80"}),
         ("tar", {"labels_as": "sparse"}),
+        ("tar shards", {"format": "parquet"}),
+        ("tar shards", {"index": "timm"}),
         ("parquet shards", {"format": "npy", "shards": None}),
     ],
 )
@@ -216,12 +221,71 @@ def test_a_complete_output_of_another_job_is_refused(
 ) -> None:
     one = form(name, "mixed", resume=True)
     augtool.run(one)
-    before = contents(one.output)
-    other = form(name, "mixed", **{"resume": True, **change})
+    refused_as_it_is(one, form(name, "mixed", **{"resume": True, **change}))
+
+
+def refused_as_it_is(made: Job, job: Job) -> None:
+    """A run and a dry run refuse the output of another, and leave it alone."""
+    before = contents(made.output)
+    for do in (augtool.run, estimate):
+        with pytest.raises(OutputExists, match="exists already"):
+            do(job)
+    assert contents(made.output) == before
+    assert not books_of(made).exists()
+
+
+@pytest.mark.parametrize("name", [*sorted(one for one in FORMS if "shards" in one), "folder"])
+def test_a_folder_that_has_lost_a_file_is_not_complete(form: Make, name: str) -> None:
+    one = form(name, "mixed", resume=True)
+    augtool.run(one)
+    files = [path for path in Path(one.output).rglob("*") if path.is_file()]
+    data = [path for path in files if path.parent.name != ".augtool"]
+    data[-1].unlink()
+    refused_as_it_is(one, one)
+
+
+def test_an_input_that_is_newer_than_the_output_has_another(form: Make, photos: Path) -> None:
+    one = form("hdf5", "mixed", resume=True)
+    augtool.run(one)
+    later = Path(one.output).stat().st_mtime_ns + 1
+    os.utime(photos, ns=(later, later))
+    refused_as_it_is(one, one)
+
+
+def test_with_rows_skipped_no_output_is_found_complete(job: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "a"
+    folder.mkdir(parents=True)
+    for number in range(8):
+        image = Image.fromarray(np.full((6, 6, 3), 9 * number, np.uint8))
+        image.save(folder / f"{number}.png")
+    (folder / "3.png").write_bytes(b"no image" + (folder / "4.png").read_bytes()[8:])
+    one = job(tmp_path / "data", on_error="skip")
+    augtool.run(one)
     with pytest.raises(OutputExists, match="exists already"):
-        augtool.run(other)
+        augtool.run(dataclasses.replace(one, resume=True))
+
+
+def test_what_is_found_complete_stays_when_the_other_output_cannot_be_made(
+    form: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from augtool import books
+    from augtool.recipe import Sampling
+
+    one = form("hdf5", "mixed", sampling=Sampling(holdout=0.25), resume=True)
+    augtool.run(one)
+    before = contents(one.output)
+    Path(one.output).with_stem("mixed-validation").unlink()
+
+    def full(_path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(books, "flush_all", full)
+    with pytest.raises(OutputError, match="No space"):
+        augtool.run(one)
     assert contents(one.output) == before
-    assert not books_of(one).exists()
+    monkeypatch.undo()
+    augtool.run(one)
+    assert contents(one.output) == before
 
 
 def test_a_complete_output_is_made_anew_when_it_may_be_replaced(form: Make) -> None:
@@ -271,8 +335,6 @@ def test_both_outputs_of_a_run_that_holds_rows_out_are_gone_on_with(form: Make) 
 def test_rows_that_could_not_be_read_are_not_looked_for_again(
     job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from PIL import Image
-
     for row in range(N):
         folder = tmp_path / "data" / f"c{row % 3}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +316,15 @@ def test_a_listener_hears_the_start_and_every_row(owners: Make, job: Make) -> No
     assert heard[0].rows == 0
     assert [one.rows for one in heard] == sorted(one.rows for one in heard)
     assert heard[-1].rows == heard[-1].total == 330
+
+
+def test_runs_in_threads_of_one_process_do_not_share_memory(
+    job: Callable[..., Job], owners: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = owners(660, (40, 40))
+    jobs = [job(source, f"m{number}.h5", seed=number % 2) for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(augtool.run, jobs))
+    made = [Path(one.output).read_bytes() for one in jobs]
+    assert len({*made[::2]}) == len({*made[1::2]}) == 1
+    assert made[0] != made[1]

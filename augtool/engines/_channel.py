@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-_PIPE_BYTES = 256 << 10  # of a worker's answers; a user has a share of 64 MiB in all
+_PIPE_BYTES = 256 << 10  # a user has a share of 64 MiB in all
 _AT_ONCE = 512  # buffers that one call writes; systems take 1,024
-_SHARED = hasattr(os, "writev")  # a pipe is a descriptor, which can be written by the system's call
+_BY_SYSTEM_CALLS = hasattr(
+    os, "writev"
+)  # a pipe is a descriptor, which can be written by the system's call
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Channel:
         parts = [buffer.raw() for buffer in buffers]
         self.outgoing.send_bytes(pickle.dumps([len(part) for part in parts]))
         self.outgoing.send_bytes(text)
-        if _SHARED:
+        if _BY_SYSTEM_CALLS:
             _write_all(self.outgoing.fileno(), parts)
         else:
             for part in filter(len, parts):
@@ -51,7 +53,7 @@ class Channel:
         borders = [0, *itertools.accumulate(sizes)]
         memory = memoryview(bytearray(borders[-1]))
         parts = [memory[start:stop] for start, stop in itertools.pairwise(borders)]
-        if _SHARED:
+        if _BY_SYSTEM_CALLS:
             _read_all(self.incoming.fileno(), memory)
         else:
             for part in filter(len, parts):
@@ -71,11 +73,16 @@ class Channel:
 
 
 def channel() -> tuple[Channel, Channel]:
-    """The two ends of a new one, of which the second one's answers may be large."""
+    """The two ends of a new one.
+
+    A call that is sent while the other end still sends its answer must fit into the pipe, or both
+    wait for ever: calls are small.
+    """
     (here_in, there_out), (there_in, here_out) = (
         multiprocessing.Pipe(duplex=False) for _ in range(2)
     )
-    _widen(there_out)
+    for writing in (here_out, there_out):
+        _widen(writing)
     return Channel(here_in, here_out), Channel(there_in, there_out)
 
 

@@ -95,8 +95,8 @@ class ProcessExecutor(Executor):
         return call.future
 
     def prepare(self, function: Any, /, *args: Any) -> None:
-        """Have each of the workers call this before anything else that is submitted from now on.
-        Nobody hears of it; one that takes the place of another does without."""
+        """Have each of the workers call this before it goes on with what is submitted. Nobody hears
+        of it; one that takes the place of another does without."""
         with self._guard:
             self._first = _Call(function, args, {}, Future())
         self._poke()

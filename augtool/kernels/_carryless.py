@@ -12,14 +12,14 @@ from augtool.kernels._compile import overload
 ACCUMULATORS = 8  # as many multiplications as a processor has in flight
 LANE = 128  # bits that one multiplication folds
 _POLYNOMIAL = 0xEDB88320
-_OTHER = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
+_FOR_ANOTHER = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_JIT")
 
 
 @functools.cache
 def lane_bits() -> int:
     """How many bits this processor multiplies at once, 512 or 128; 0 where it cannot, or where
-    numba is told to make code for another."""
-    if any(os.environ.get(name) for name in _OTHER):
+    numba is told to make code for another, or none."""
+    if any(os.environ.get(name) for name in _FOR_ANOTHER):
         return 0
     try:
         features = set(_cache.processor()[2].split(","))

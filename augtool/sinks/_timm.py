@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from augtool.manifest import INDEX
 from augtool.sinks._contract import Order
 from augtool.sinks._places import refused
 
@@ -27,7 +28,7 @@ def write(order: Order, names: Sequence[str]) -> None:
         "filenames": [f"../{name}" for name in names],
         "shard_lengths": lengths,
     }
-    file = order.path / ".augtool" / "_info.json"
+    file = order.path / INDEX
     try:
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps({"splits": {_SPLIT: split}}, indent=1), encoding="utf-8")

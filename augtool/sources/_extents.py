@@ -17,7 +17,7 @@ from augtool.sources._contract import Pixels, Rows
 
 _ADVICE = "start again when nothing writes to it"
 _POPULATE_READ = 22  # madvise: MADV_POPULATE_READ of <sys/mman.h>
-_AT_ONCE, _PATIENCE = 64 << 20, 0.1  # bytes, and seconds for all: in memory, 1 GB takes 0.02
+_AT_ONCE, _PATIENCE = 4 << 20, 0.1  # bytes, and seconds for all: in memory, 1 GB takes 0.02
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class ArrayFile:
 
 
 def fill_page_table(pixels: Pixels) -> None:
-    """Have the system enter the pages of a mapped array that it has in memory, many at a time: at
-    the first use of each, that is a tenth of the time it takes to mix arrays. What must come from
-    the disk first is left to its use. Nothing is done for other arrays, or where the system cannot.
+    """Have the system enter the pages of a mapped array in its table, many at a time: at the first
+    use of each, that is a tenth of the time it takes to mix arrays. What is not in memory is read,
+    until a tenth of a second is over. Nothing is done for other arrays, or where the system cannot.
     """
     base: object = pixels
     while isinstance(base, np.ndarray):

@@ -116,7 +116,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     targets, said = labels.targets(reading, place, scratch)
     store = _pack.stored(found, files, place, reading, scratch)
     fingerprint = _beside.fingerprint(store.digest(), targets)
-    lost = left_behind(place, reading) if masks else ()
+    lost = left_behind(place, reading) if masks and image != _MASKS else ()
     notes = Notes((*warnings, *said, *lost), dict(left_out))
     if image.rpartition(".")[2] == _ARRAY:
         return _array_rows.opened(store, len(found), targets, notes, fingerprint, reading)

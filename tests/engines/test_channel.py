@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,9 @@ SIZES = (0, 1, 2047, 2048, 70_000, 3_000_000)
 def ends(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[Channel]]:
-    if request.param and not _channel._SHARED:
+    if request.param and not _channel._BY_SYSTEM_CALLS:
         pytest.skip("there are no such calls here")
-    monkeypatch.setattr(_channel, "_SHARED", request.param)
+    monkeypatch.setattr(_channel, "_BY_SYSTEM_CALLS", request.param)
     both = list(channel())
     yield both
     for one in both:
@@ -54,6 +55,15 @@ def test_bytes_beside_them_arrive_in_order(ends: list[Channel]) -> None:
     assert [(one.field, one.row, bytes(one.data)) for one in found] == [
         (one.field, one.row, one.data) for one in pieces
     ]
+
+
+def test_large_bytes_are_beside_the_pickle_and_small_ones_in_it() -> None:
+    for size in SIZES:
+        beside: list[pickle.PickleBuffer] = []
+        text = pickle.dumps(Encoded("x", 0, bytes(size)), 5, buffer_callback=beside.append)
+        assert [len(one.raw()) for one in beside] == ([size] if size >= 2048 else [])
+        assert len(text) < 4096
+        assert pickle.loads(pickle.dumps(Encoded("x", 0, bytes(size)), 4)).data == bytes(size)
 
 
 def test_the_end_of_the_other_is_told_also_in_the_middle(ends: list[Channel]) -> None:

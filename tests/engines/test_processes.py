@@ -58,7 +58,7 @@ def test_what_kills_workers_while_they_prepare_costs_only_these() -> None:
     with ProcessExecutor(2) as engine:
         engine.prepare(os._exit, 3)
         deaths = list(iter(lambda: survives(engine), True))
-        assert len(deaths) <= 4  # each of the two has at most two calls
+        assert 1 <= len(deaths) <= 4  # each of the two has at most two calls
         assert survives(engine)
 
 

@@ -60,7 +60,9 @@ def test_what_the_processor_has_decides(
     assert _carryless.lane_bits.__wrapped__() == bits
 
 
-@pytest.mark.parametrize("variable", ["NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX"])
+@pytest.mark.parametrize(
+    "variable", ["NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_JIT"]
+)
 def test_nothing_is_compiled_where_numba_makes_code_for_another(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
