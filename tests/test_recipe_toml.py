@@ -66,7 +66,7 @@ samplings = st.builds(
     only_classes=st.none() | st.lists(text, min_size=1, max_size=3, unique=True).map(tuple),
     per_class=st.none() | st.integers(1, 99),
     rows=st.none() | text,
-    carry=st.lists(text, max_size=2, unique=True).map(tuple),
+    carry=st.lists(text, max_size=2, unique_by=lambda key: key.rpartition("/")[2]).map(tuple),
 )
 recipes = st.builds(
     Recipe,
