@@ -12,7 +12,6 @@ from augtool import manifest, sinks
 from augtool.books import MANIFEST
 from augtool.errors import SourceError, UsageError
 from augtool.job import Job
-from augtool.output import looked_at
 from augtool.schema import SEAL
 from augtool.sinks._contract import Order
 from augtool.sources._contract import Source
@@ -52,6 +51,8 @@ def made_before(job: Job, order: Order, output: Path) -> Mapping[str, str] | Non
     Not compared are ``compression`` and, without ``strict``, what is in images of equal names and
     sizes. Contents are not read: `augtool verify` does.
     """
+    from augtool.output import looked_at  # which a run that makes something does not need
+
     name = sinks.format_of(job.output, job.format)
     try:
         with looked_at(str(output)) as made:

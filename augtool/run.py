@@ -51,7 +51,6 @@ from augtool.job import INLINE, Job
 from augtool.known import known_of
 from augtool.methods._contract import ChannelStatistics
 from augtool.orders import check_options, rows_of
-from augtool.output import is_output
 from augtool.plan import Plan, make_plan
 from augtool.product import Made, Product, laid_out, make
 from augtool.recipe import Recipe
@@ -313,8 +312,11 @@ def check_output(job: Job) -> None:
     output = Path(job.output)
     for spec in (*expanded(job.inputs), *filter(None, (job.plan,))):
         check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
-    if job.resume and (books_of(output).exists() or is_output(str(output))):
-        return  # whether it is this job's is seen once the job is known
+    if job.resume:
+        from augtool.output import is_output
+
+        if books_of(output).exists() or is_output(str(output)):
+            return  # whether it is this job's is seen once the job is known
     check_free(output, job.overwrite)
 
 
