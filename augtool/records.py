@@ -10,12 +10,11 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
-_POLYNOMIAL = 0xEDB88320
-_ONE, _X = 1 << 31, 1 << 30
+from augtool.kernels._polynomials import power, times
+
 _WORTH_IT = 48 << 10  # bytes: below, zlib is as fast as the call of a kernel
 
 
@@ -97,27 +96,4 @@ def joined(first: int, second: int, second_length: int) -> int:
     A CRC is a polynomial over GF(2) modulo the CRC-32's own, x⁰ in the highest bit. A byte that
     follows multiplies it by x⁸ (Adler, zlib ``crc32_combine``).
     """
-    return _times(_power(8 * second_length), first) ^ second
-
-
-@lru_cache(maxsize=1 << 10)
-def _power(exponent: int) -> int:
-    """x to the ``exponent``, by repeated squaring."""
-    power, square = _ONE, _X
-    while exponent:
-        if exponent & 1:
-            power = _times(power, square)
-        square = _times(square, square)
-        exponent >>= 1
-    return power
-
-
-def _times(one: int, other: int) -> int:
-    """The product of two polynomials."""
-    product, bit = 0, _ONE
-    while bit:
-        if one & bit:
-            product ^= other
-        other = other >> 1 ^ (_POLYNOMIAL if other & 1 else 0)
-        bit >>= 1
-    return product
+    return times(power(8 * second_length), first) ^ second

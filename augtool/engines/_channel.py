@@ -19,9 +19,7 @@ from typing import Any
 
 _PIPE_BYTES = 256 << 10  # a user has a share of 64 MiB in all
 _AT_ONCE = 512  # buffers that one call writes; systems take 1,024
-_BY_SYSTEM_CALLS = hasattr(
-    os, "writev"
-)  # a pipe is a descriptor, which can be written by the system's call
+_BY_SYSTEM_CALLS = hasattr(os, "writev")  # where a pipe is a descriptor of the system's
 
 
 @dataclass(frozen=True)

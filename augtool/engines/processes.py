@@ -47,14 +47,13 @@ class _Call:
 
 @dataclass
 class _Worker:
-    """A process, what joins us, and the calls that it has and has not answered; ``original`` is one
-    that takes no other's place."""
+    """A process, what joins us, and the calls that it has and has not answered; ``prepared`` is one
+    that need not prepare (any more)."""
 
     process: Any
     channel: Channel
-    original: bool = True
+    prepared: bool
     ready: bool = False
-    prepared: bool = False
     calls: deque[_Call] = field(default_factory=deque)
 
 
@@ -142,20 +141,20 @@ class ProcessExecutor(Executor):
     def _idle(self) -> bool:
         return not self._waiting and not any(one.calls for one in self._crew)
 
-    def _hire(self, original: bool = True) -> None:
+    def _hire(self, prepared: bool = False) -> None:
         ours, its = channel()
         process = process_context().Process(target=_serve, args=(its, self._locks), daemon=True)
         with its, bare_main():
             process.start()
         with self._guard:
-            self._crew.append(_Worker(process, ours, original))
+            self._crew.append(_Worker(process, ours, prepared))
             if self._stopped:
                 process.kill()
 
     def _hand_out(self) -> None:
         """Give each worker a call, and one more to go on with at once."""
         for one in self._crew:
-            if self._first is not None and one.ready and one.original and not one.prepared:
+            if self._first is not None and one.ready and not one.prepared:
                 one.prepared = True
                 self._give(one, dataclasses.replace(self._first, future=Future()))
         for depth in range(1, _AHEAD + 1):
@@ -210,7 +209,7 @@ class ProcessExecutor(Executor):
         if self._stopped:
             return
         if one.ready:
-            self._hire(original=False)
+            self._hire(prepared=True)
         elif not self._crew:
             raise EOFError("no worker is left")
 

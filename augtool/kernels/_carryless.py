@@ -8,10 +8,10 @@ from typing import Any
 
 from augtool.kernels import _cache
 from augtool.kernels._compile import overload
+from augtool.kernels._polynomials import power
 
 ACCUMULATORS = 8  # as many multiplications as a processor has in flight
 LANE = 128  # bits that one multiplication folds
-_POLYNOMIAL = 0xEDB88320
 _FOR_ANOTHER = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_JIT")
 
 
@@ -71,7 +71,7 @@ def _emit(builder: Any, bits: int, data: Any, count: Any, state: Any, out: Any) 
         return builder.load(builder.bitcast(place, kind.as_pointer()), align=1)
 
     def moved(one: Any, distance: int, by: Any = multiply, lanes: int = bits // LANE) -> Any:
-        pair = [word(_power(distance + 32) << 1), word(_power(distance - 32) << 1)]
+        pair = [word(power(distance + 32) << 1), word(power(distance - 32) << 1)]
         factors = ir.VectorType(word, 2 * lanes)(pair * lanes)
         low, high = (builder.call(by, [one, factors, byte(which)]) for which in (0x00, 0x11))
         return builder.xor(low, high)
@@ -123,11 +123,3 @@ def _emit(builder: Any, bits: int, data: Any, count: Any, state: Any, out: Any) 
     for one in lanes[1:]:
         rest = builder.xor(moved(rest, LANE, by_lane, 1), one)
     builder.store(rest, builder.bitcast(out, narrow.as_pointer()), align=1)
-
-
-def _power(exponent: int) -> int:
-    """x to the ``exponent``, modulo the polynomial, with x⁰ in the highest of 32 bits."""
-    power = 1 << 31
-    for _ in range(exponent):
-        power = power >> 1 ^ (_POLYNOMIAL if power & 1 else 0)
-    return power

@@ -88,7 +88,6 @@ def test_what_stands_for_an_unknown_label_is_text_or_a_number(cli: Cli, hdf5: Hd
 
 
 def test_masks_are_a_folder_when_there_is_one_of_that_name(folder: Path) -> None:
-
     given: dict[str, Any] = {"masks": None}
     assert from_given.masks_from(given) is None
     assert from_given.masks_from({"masks": "parts"}) is None
