@@ -76,7 +76,7 @@ def test_ci_takes_the_test_command_from_the_readme() -> None:
     (pattern,) = re.findall(r"grep -- '(.*?)' README.md", script)
     (line,) = re.findall(f"^.*{pattern}", TEXT, re.MULTILINE)
     assert _parts_of_the_line_with("pytest") == line.split(" && ")
-    assert set(re.findall(r"^([.]venv\S*)/bin/", script, re.MULTILINE)) == {".venv-test"}
+    assert set(re.findall(r"^ *([.]venv\S*)/bin/", script, re.MULTILINE)) == {".venv-test"}
 
 
 def test_the_readme_needs_the_python_that_the_package_needs() -> None:
