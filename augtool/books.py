@@ -7,6 +7,7 @@ the output under construction. The only step that gives the output its name is `
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import secrets
@@ -17,18 +18,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from augtool import inventory, mounts, publishing
 from augtool.errors import KEPT, NO_ROOM, InputChanged, OutputError, OutputExists, UsageError
 from augtool.flushing import flush, flush_all
 from augtool.interrupts import SignalsWait
+from augtool.inventory import MANIFEST
 from augtool.journal import Journal, Past, differences, past_of
 from augtool.locks import LOCK, WORKERS, locked
 
 _LARGE = 1 << 16  # bytes of an array that is not pickled
 _REPLACED = "replaced"  # the folder that stood where the output goes, in the books
 _JOURNAL, _PIECES = "journal", "pieces-"
+_THERE = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
+_UNMOVABLE = (errno.EXDEV, errno.EBUSY)
 _KEPT = "kept-"  # how the names begin of what workers need to know
 _OF_THE_PAST = (_JOURNAL, "output", _PIECES, _REPLACED)  # what a run goes on with
-MANIFEST = Path(".augtool") / "manifest.json"  # in a folder that augtool has made
+_MOVED = "replaced-files"  # the files of one that cannot be renamed
+_IN_A_MOUNT = ".work.augtool"  # the books, where a file system is mounted at the output
 
 
 @dataclass
@@ -120,7 +126,12 @@ class Books:
 
     def withdraw(self) -> None:
         """Take the name back from an output that was published where nothing had been."""
-        self.output.replace(self.unfinished)
+        if self.folder.parent == self.output:  # its files were moved, one by one
+            self.unfinished.mkdir(exist_ok=True)
+            (self.folder / _MOVED).mkdir(exist_ok=True)
+            publishing.take_back(self.output, self.unfinished, self.folder / _MOVED)
+        else:
+            self.output.replace(self.unfinished)
         self.published = False
 
     def publish(self, overwrite: bool = False) -> None:
@@ -134,13 +145,45 @@ class Books:
         check_free(self.output, overwrite)
         try:
             flush_all(self.unfinished)
-            with SignalsWait(), _moved_away(self.output, self.folder / _REPLACED):
-                self.unfinished.replace(self.output)
+            with SignalsWait():
+                publishing.keep_modes(self.unfinished, self.output)
+                self._put(overwrite)
                 self.published = True
+        except OSError as error:
+            if error.errno in _THERE:
+                also = "" if overwrite else ", or use --overwrite"
+                raise OutputExists(
+                    f"{self.output}: exists already: it came while this run worked; "
+                    f"move it elsewhere{also}"
+                ) from error
+            raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
+        try:
             if os.name == "posix":
                 flush(self.output.parent)
         except OSError as error:
-            raise OutputError(f"{self.output}: {error.strerror}; choose another --out") from error
+            raise OutputError(
+                f"{self.output}: is complete, but the disk does not confirm its name "
+                f"({error.strerror}); check the disk, then augtool verify {self.output}"
+            ) from error
+
+    def _put(self, overwrite: bool) -> None:
+        """Rename the output, or move its files where a folder cannot be renamed."""
+        if not self.unfinished.is_dir():
+            if overwrite:
+                self.unfinished.replace(self.output)
+            else:
+                publishing.put(self.unfinished, self.output)
+            return
+        if self.folder.parent != self.output:
+            away = _moved_away(self.output, self.folder / _REPLACED)
+            try:
+                with away if overwrite or os.name == "nt" else contextlib.nullcontext():
+                    self.unfinished.rename(self.output)  # replaces nothing but an empty folder
+                return
+            except OSError as error:
+                if error.errno not in _UNMOVABLE:
+                    raise
+        publishing.move_in(self.unfinished, self.output, self.folder / _MOVED, overwrite=overwrite)
 
 
 def publish_all(several: Sequence[Books], overwrite: bool = False) -> None:
@@ -195,13 +238,14 @@ class _Finder(pickle.Unpickler):
 
 @contextlib.contextmanager
 def _moved_away(output: Path, aside: Path) -> Iterator[None]:
-    """A folder that stands where an output goes is out of the way, and back when that fails; else
-    it goes with the books."""
+    """A folder that stands where an output goes is out of the way, and back when that fails or
+    somebody has put a file of their own into it; else it goes with the books."""
     if not output.is_dir() or output.is_symlink():
         yield
         return
     output.replace(aside)
     try:
+        inventory.check_only_ours(aside)
         yield
     except BaseException:
         aside.replace(output)
@@ -218,37 +262,69 @@ def size_of(path: Path) -> int:
         )
 
 
-def check_place(output: Path, spec: str, *, folder: bool = False) -> None:
-    """Raise `UsageError` when ``output`` is the input ``spec`` or inside it, or in no folder; when
-    it is a file where a ``folder`` is meant, or the other way round; and when it is a folder that
-    augtool has not made."""
-    source = Path(spec)
-    if spec and source.exists():
-        # not by `resolve`, which raises for links in a circle
-        resolved, inside = Path(os.path.realpath(source)), Path(os.path.realpath(output))
-        if inside == resolved or resolved in inside.parents:
-            raise UsageError(f"{output}: is the input or inside it; choose another --out")
+def check_place(output: Path, *, folder: bool = False) -> None:
+    """Raise `UsageError` when ``output`` is in no folder; when it is a file where a ``folder`` is
+    meant, or the other way round; when it is a link to a folder, or a file that is a mount; and
+    when it is a folder that augtool has not made."""
     if output.is_dir() and not folder:
         raise UsageError(f"{output}: is a folder; give a file name such as {output / 'mixed.h5'}")
+    if folder and output.is_symlink():
+        goal = os.path.realpath(output)
+        raise UsageError(f"{output}: is a link; give the folder that it leads to, --out {goal}")
     if folder and output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file, where a folder is to be; choose another --out")
-    if folder and output.is_dir() and not (output / MANIFEST).is_file() and any(output.iterdir()):
+    if not folder and mounts.is_mount(output):
+        raise UsageError(
+            f"{output}: is a mount, which nothing can replace; choose a name in a folder"
+        )
+    if folder and output.is_dir() and not (output / MANIFEST).is_file() and not _is_free(output):
         raise UsageError(
             f"{output}: is a folder that augtool has not made; choose another --out, or remove it"
         )
     _check_folder(output)
 
 
+def _is_free(output: Path) -> bool:
+    """Whether there is nothing in a folder, or only what a run has begun to move into it."""
+    work = books_of(output)
+    if (work / _MOVED).is_dir():
+        return True  # the run that opens these books moves all back first
+    return next(inventory.strangers(output, work.name), None) is None
+
+
 def check_free(output: Path, overwrite: bool) -> None:
-    """Raise `OutputExists` when ``output`` exists and must not be overwritten."""
-    empty = output.is_dir() and not any(output.iterdir())
-    if not overwrite and os.path.lexists(output) and not empty:
+    """Raise `OutputExists` when ``output`` exists and must not be overwritten, or when there is
+    something in it that augtool has not made."""
+    if output.is_symlink() or not output.is_dir():
+        if not overwrite and os.path.lexists(output):
+            raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
+        return
+    work = books_of(output)
+    if (work / _MOVED).is_dir():
+        return
+    if overwrite:
+        inventory.check_only_ours(output, work.name)
+    elif os.path.lexists(output / MANIFEST) or not _is_free(output):
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 
 def books_of(output: Path) -> Path:
-    """Where the books of an output are."""
+    """Where the books of an output are: beside it, or inside a folder that is a mount, which cannot
+    be renamed, nor what is in it leave it."""
+    if output.is_dir() and mounts.is_mount(output):
+        return output / _IN_A_MOUNT
     return output.parent / f".{output.name}.augtool"
+
+
+def _put_back(folder: Path, output: Path) -> None:
+    """Undo what a run has begun that was killed while it gave the output its name."""
+    unfinished = folder / "output"
+    if (folder / _REPLACED).exists() and not os.path.lexists(output):
+        (folder / _REPLACED).replace(output)
+    if (folder / _MOVED).is_dir() and output.is_dir():
+        publishing.move_back(unfinished, output, folder / _MOVED)
+    if unfinished.is_file() and output.is_file() and unfinished.samefile(output):
+        unfinished.unlink()  # it had two names
 
 
 @contextlib.contextmanager
@@ -265,8 +341,7 @@ def open_books(output: Path) -> Iterator[Books]:
     with SignalsWait() as signals, locked(folder, output):
         books = Books(folder, output)
         try:
-            if (folder / _REPLACED).exists() and not os.path.lexists(output):
-                (folder / _REPLACED).replace(output)  # a run was killed between the two renames
+            _put_back(folder, output)
             books.past = past_of(folder / _JOURNAL)
             kept_back = _OF_THE_PAST if books.past is not None else ()
             _clear(folder, keep=(LOCK, *kept_back))
@@ -294,7 +369,9 @@ def _no_room(output: Path, error: OSError) -> OutputError:
 def _say_what_is_kept(books: Books, error: BaseException) -> None:
     """Note on an error what the next run can go on with."""
     books.useless = books.journal is not None and isinstance(error, InputChanged)
-    if books.journal is not None and _is_kept(books):
+    if books.published:
+        error.add_note(f"{KEPT}{books.output} is complete")
+    elif books.journal is not None and _is_kept(books) and (books.folder / _JOURNAL).is_file():
         rows = f"{books.journal.rows:,} of {books.journal.total:,} rows"
         error.add_note(f"{KEPT}{rows} are kept: go on with --resume")
 

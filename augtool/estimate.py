@@ -29,7 +29,7 @@ from augtool.owners import looked
 from augtool.plan import Plan
 from augtool.run import (
     Skipped,
-    check_output,
+    check_places,
     plan_of,
     plan_warnings,
     source_of,
@@ -71,9 +71,10 @@ def estimate(job: Job) -> Estimate:
     what the run would raise before its first task, save that too little space is a warning."""
     output = Path(job.output)
     layout = sinks.load(sinks.format_of(job.output, job.format))
-    for one in with_holdout(job):
+    jobs = with_holdout(job)
+    for one in jobs:
         check_options(one)
-        check_output(one)
+    check_places(jobs)
     vanishes = sinks.leaves_nothing(job.output, job.format)
     with (
         tempfile.TemporaryDirectory(prefix="augtool-") as temporary,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from augtool import manifest, sinks
-from augtool.books import MANIFEST
 from augtool.errors import SourceError, UsageError
+from augtool.inventory import MANIFEST
 from augtool.job import Job
 from augtool.schema import SEAL
 from augtool.sinks._contract import Order

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augtool import regular
-from augtool.books import MANIFEST
+from augtool.inventory import MANIFEST
 from augtool.sinks._contract import Digests, Order
 
 INDEX = (MANIFEST.parent / "_info.json").as_posix()

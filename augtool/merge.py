@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import records, sinks
-from augtool.books import check_free, check_place, open_books, size_of
+from augtool import overlap, records, sinks
+from augtool.books import books_of, check_free, check_place, open_books, size_of
 from augtool.errors import SourceError, UsageError
 from augtool.job import INLINE
 from augtool.plan import Plan, pieces
@@ -60,8 +60,12 @@ def merge(
     target = Path(output)
     if sinks.format_of(output) != "hdf5":
         raise UsageError(f"{output}: shards are merged into one HDF5 file; end the name in .h5")
-    for path in paths:
-        check_place(target, path)
+    written = [
+        overlap.Place("--out", output),
+        overlap.Place("the work folder", str(books_of(target))),
+    ]
+    overlap.check([overlap.Place("PATH", path) for path in paths], written)
+    check_place(target)
     check_free(target, overwrite)
     parts = wholes(paths)
     _check_equal(parts)

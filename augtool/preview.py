@@ -7,6 +7,7 @@ boxes are drawn afterwards, so that what is seen is what is in the file.
 from __future__ import annotations
 
 import math
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -17,10 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
+from augtool import publishing
 from augtool.captions import BETWEEN, MORE, more
 from augtool.display import to_display
-from augtool.errors import OutputError, UsageError
+from augtool.errors import OutputError, OutputExists, UsageError
 from augtool.fonts import Typeface, tidy, typeface
 from augtool.legend import Entry, draw_entries, rows_of
 from augtool.palette import Colour
@@ -34,6 +37,9 @@ _LEAST_CELL = 120
 _MARGIN, _GAP, _ROW_GAP, _CAPTION_GAP, _LEADING = 28, 18, 22, 7, 3
 _BELOW_GAP = 4
 _MOST_LINES = 6
+_MARK = ("Software", "augtool")
+_BEGINNING = re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR.{17}.{4}tEXtSoftware\0augtool.{4}", re.DOTALL)
+_LONGEST = 1 << 8  # bytes in which the mark stands
 
 _PAGE = (255, 255, 255)
 _EDGE = (226, 227, 231)
@@ -148,20 +154,49 @@ def draw_grid(
     return _drawn(tiles, text, cols, cell_width)
 
 
-def save(image: Image.Image, path: Path) -> None:
-    """Write ``image`` to ``path`` as PNG: under another name first, equal bytes for equal images.
+def save(image: Image.Image, path: Path, option: str = "--out", *, overwrite: bool = False) -> None:
+    """Write ``image`` to ``path`` as PNG, in one step; equal bytes for equal images.
 
-    Raises `OutputError` when it cannot be written.
+    Raises `OutputExists` as `check_free`, and `OutputError` when it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    mark = PngInfo()
+    mark.add_text(*_MARK)
     try:
-        image.save(part, "PNG", optimize=True)
-        part.replace(path)
+        with publishing.written(path, overwrite=overwrite or is_picture(path)) as file:
+            image.save(file, "PNG", optimize=True, pnginfo=mark)
+    except FileExistsError as error:
+        raise _taken(path, option) from error
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}); choose another place"
         ) from None
+
+
+def is_picture(path: Path) -> bool:
+    """Whether there is a picture at ``path`` that `save` has made, which another may replace."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return _BEGINNING.match(file.read(_LONGEST)) is not None
+    except OSError:
+        return False
+
+
+def check_free(path: Path, option: str, *, overwrite: bool) -> None:
+    """Raise `UsageError` for what is no file, and `OutputExists` when, without ``overwrite``,
+    something is there that is no picture of augtool."""
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        raise UsageError(f"{option} {path}: is no regular file; choose another place")
+    if not overwrite and os.path.lexists(path) and not is_picture(path):
+        raise _taken(path, option)
+
+
+def _taken(path: Path, option: str) -> OutputExists:
+    return OutputExists(
+        f"{option} {path}: exists already, and is no picture of augtool; "
+        f"use --overwrite or choose another {option}"
+    )
 
 
 def _words(cells: Sequence[Cell], legend: Sequence[tuple[Colour, str]]) -> list[str]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from augtool import isolate, manifest, output, records
 from augtool.block import Ints
-from augtool.books import MANIFEST
+from augtool.inventory import MANIFEST
 from augtool.records import Part
 from augtool.sinks._contract import Facts, Fault, Runs
 from augtool.sinks._rows import Shards

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -24,6 +23,7 @@ from augtool import (
     left_out,
     machine,
     owners,
+    places,
     rescue,
     sinks,
     worker,
@@ -124,7 +124,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     jobs = with_holdout(job)
     for one in jobs:
         check_options(one)
-        check_output(one)
+    check_places(jobs)
     if job.workers != INLINE:
         warm_up(_kernels_of(job.recipe))
     with (
@@ -202,7 +202,8 @@ def _skipped(
     if job.errors is not None:
         rows = (left_out.skipped(specs, source, *dataclasses.astuple(one)) for one in found)
         rest = left_out.left_out(specs, source, job.labels)
-        error_report.write(job.errors, itertools.chain(rows, rest), len(specs) > 1)
+        unused = itertools.chain(rows, rest)
+        error_report.write(job.errors, unused, len(specs) > 1, overwrite=job.overwrite)
     if found:
         first = f"{found[0].name}: {found[0].reason}"
         if len(found) == source.n:
@@ -296,27 +297,36 @@ def with_holdout(job: Job) -> list[Job]:
         task_index=0,
         num_tasks=1,
     )
-    if not _vanishes(job) and os.path.realpath(named) == os.path.realpath(output):
-        raise UsageError(f"holdout-out {named}: is the output itself; choose another place")
     return [job, held]
 
 
-def check_output(job: Job) -> None:
-    """Raise `UsageError` or `OutputExists` when the output must not be written."""
+def check_places(jobs: Sequence[Job]) -> None:
+    """Raise `UsageError` or `OutputExists` when what a job writes, with that of its validation
+    output, must not be written there."""
+    job = jobs[0]
+    places.check(jobs)
     if job.errors is not None:
-        error_report.check_place(job.errors, job.output, expanded(job.inputs))
+        error_report.check_place(job.errors, overwrite=job.overwrite)
+    for one in jobs:
+        check_output(one)
+
+
+def check_output(job: Job) -> None:
+    """Raise `UsageError` or `OutputExists` when there is something at the output that must stay."""
     if sinks.leaves_nothing(job.output, job.format):
         if job.resume:
             raise UsageError("resume: this run leaves nothing that a later one could go on with")
         return
     output = Path(job.output)
-    for spec in (*expanded(job.inputs), *filter(None, (job.plan,))):
-        check_place(output, spec, folder=sinks.is_folder(job.output, job.format))
+    check_place(output, folder=sinks.is_folder(job.output, job.format))
     if job.resume:
         from augtool.output import is_output
 
         if books_of(output).exists() or is_output(str(output)):
-            return  # whether it is this job's is seen once the job is known
+            # whether it is this job's is seen once the job is known
+            if job.overwrite:
+                check_free(output, overwrite=True)
+            return
     check_free(output, job.overwrite)
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from augtool import digest, machine, rereading
 from augtool.against_records import check_records
-from augtool.books import MANIFEST, size_of
+from augtool.books import size_of
 from augtool.engines import open_engine
 from augtool.errors import UsageError, WorkerDied
+from augtool.inventory import MANIFEST
 from augtool.isolate import start_server
 from augtool.job import INLINE
 from augtool.rereading import Look, Shard

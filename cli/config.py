@@ -13,6 +13,7 @@ from augtool.errors import UsageError
 from augtool.params import did_you_mean
 
 from . import values
+from .from_given import CONFIG_FILE
 
 _NOT_IN_CONFIG = ("config", "help", "debug")
 
@@ -21,6 +22,7 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
     """Make a TOML file's values the defaults; an option given on the command line beats them."""
     if file is None:
         return
+    ctx.meta[CONFIG_FILE] = file
     import tomllib
 
     try:

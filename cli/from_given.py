@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,11 @@ from . import sampling, values
 if TYPE_CHECKING:
     from augtool.comparing import Input
     from augtool.job import Job
+    from augtool.overlap import Place
     from augtool.recipe import Reading, Recipe
+
+CONFIG_FILE = "augtool.config"
+"""Where a context keeps the file of ``--config``."""
 
 
 def origin_from(given: Mapping[str, Any]) -> Input:
@@ -128,21 +131,68 @@ def check_talk(output: str, *, as_json: bool) -> None:
         raise UsageError("--json prints on stdout, where --out - has the data: give one")
 
 
-def check_png(option: str, file: Path, *sources: str) -> None:
-    """Raise `UsageError` unless a picture can be put at ``file``, outside of the ``sources``."""
+def check_picture(
+    option: str, file: Path, read: Sequence[Place], written: Sequence[Place], *, overwrite: bool
+) -> None:
+    """Raise `UsageError` unless a picture can be put at ``file``, apart from all that is ``read``
+    and else ``written``; `OutputExists` when something else than an older picture is there."""
+    from augtool.preview import check_free
+
     if file.suffix.lower() != ".png":
         raise UsageError(f"{option} {file}: the preview is a PNG; end its name in .png")
-    check_beside(option, file, *sources)
+    check_apart(option, file, read, written)
+    check_free(file, option, overwrite=overwrite)
 
 
-def check_beside(option: str, file: Path, *sources: str) -> None:
-    """Raise `UsageError` when ``file`` is in no folder, or would become part of a source."""
+def check_apart(
+    option: str, file: Path, read: Sequence[Place], written: Sequence[Place] = ()
+) -> None:
+    """Raise `UsageError` when ``file`` is in no folder, or is one of the files, or lies in one of
+    the folders, that are ``read`` or else ``written``; or when one of those is read here."""
+    from augtool import mounts, overlap
+
     if not file.absolute().parent.is_dir():
         raise UsageError(f"{option} {file}: its folder does not exist; create it first")
-    for source in filter(None, sources):
-        place = Path(os.path.realpath(file))  # `resolve` raises for links in a circle
-        if Path(os.path.realpath(source)) in (place, *place.parents):
-            raise UsageError(f"{option} {file}: is the input or inside it; choose another place")
+    if mounts.is_mount(file):
+        raise UsageError(f"{option} {file}: is a mount, which nothing can replace; choose another")
+    place = overlap.Place(option, str(file))
+    inputs = [*read, *files_read()]
+    overlap.check(inputs, [place, *written])
+    overlap.check_each_other([*written, place])
+    overlap.check_links(inputs, [place], follow_links=_is_given("follow_links"))
+
+
+def files_read() -> list[Place]:
+    """The files that options name besides the input: recipes, lists of classes and the like."""
+    from augtool.overlap import Place
+
+    context = click.get_current_context()
+    named = {one: context.params.get(one) for one in ("recipe", "classes", "font")}
+    named["config"] = context.meta.get(CONFIG_FILE)
+    return [Place(f"--{name}", str(file)) for name, file in named.items() if file is not None]
+
+
+def inputs_read(given: Mapping[str, Any], *inputs: str, option: str = "--in") -> list[Place]:
+    """The inputs of a command that makes no job, with what it reads beside them."""
+    from augtool import overlap
+    from augtool.overlap import Place
+    from augtool.sources._specs import expanded
+
+    masks = masks_from(given)
+    return [
+        *(Place(option, one) for one in expanded(inputs)),
+        *([Place("--masks", masks)] if masks else []),
+        *([Place("--labels", given["labels"])] if given["labels"] else []),
+        *overlap.tables(
+            ("--rows", given.get("only_rows")),
+            ("--group-by", given.get("group_by")),
+            ("--row-weights", given.get("row_weights")),
+        ),
+    ]
+
+
+def _is_given(name: str) -> bool:
+    return bool(click.get_current_context().params.get(name))
 
 
 def _class_list(file: Path | None) -> tuple[tuple[str, str], ...] | None:

@@ -50,6 +50,10 @@ INPUT = click.option(
     "'x/*.h5' or 'x-{00..99}.tar', for several.",
 )
 
+OVERWRITE = click.option(
+    "--overwrite", is_flag=True, help="Replace --out, whatever it is, unless it is an input."
+)
+
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 TALK = together(
@@ -352,7 +356,7 @@ RUN = together(
         "--preview",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE.png",
-        help="Also draw a grid of the first rows; replaced when it exists.",
+        help="Also draw a grid of the first rows; an older picture of augtool is replaced.",
     ),
     click.option(
         "--resume",
@@ -383,7 +387,8 @@ RUN = together(
         "--errors",
         metavar="FILE",
         callback=_not_empty,
-        help="List every file of --in that is not used, with the reason, as JSON lines.",
+        help="List every file of --in that is not used, with the reason, as JSON lines; an older "
+        "list is replaced.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing."),
 )

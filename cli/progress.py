@@ -33,10 +33,11 @@ class _Lines(logging.Handler):
 
 class Meter:
     """A listener for `augtool.run`, and for what the library logs meanwhile; says nothing when
-    ``quiet``. ``doing`` is the first word."""
+    ``quiet``, and more when ``verbose``. ``doing`` is the first word."""
 
-    def __init__(self, quiet: bool, doing: str = "making") -> None:
+    def __init__(self, quiet: bool, doing: str = "making", verbose: bool = False) -> None:
         self._quiet = quiet
+        self._level = logging.DEBUG if verbose else logging.INFO
         self._doing = doing
         self._terminal = sys.stderr.isatty()
         self._bar: Any = None
@@ -46,7 +47,7 @@ class Meter:
 
     def __enter__(self) -> Meter:
         if not self._quiet:
-            _LOGGER.setLevel(logging.INFO)
+            _LOGGER.setLevel(self._level)
             _LOGGER.addHandler(self._lines)
         return self
 

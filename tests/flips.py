@@ -31,8 +31,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import augtool
-from augtool.books import MANIFEST
 from augtool.engines.processes import warm_up
+from augtool.inventory import MANIFEST
 from augtool.job import Job
 from augtool.recipe import Recipe, step
 from augtool.verification import verify

@@ -157,7 +157,9 @@ def test_a_signal_at_any_moment_leaves_a_replaced_folder_old_or_new(
 ) -> None:
     monkeypatch.setattr(books, "flush", lambda _path: None)  # takes long, and moves nothing
     output = tmp_path / "mixed"
-    output.mkdir()
+    manifest = output / ".augtool" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"files": {"rows": {}}}')
     step, stopped = 0, True
     with open_books(output) as opened:
         while stopped:  # a signal comes a bytecode later each time, at last not at all
@@ -165,6 +167,7 @@ def test_a_signal_at_any_moment_leaves_a_replaced_folder_old_or_new(
             (output / "rows").write_text("old")
             opened.unfinished.mkdir(exist_ok=True)
             (opened.unfinished / "rows").write_text("new")
+            shutil.copytree(manifest.parent, opened.unfinished / ".augtool", dirs_exist_ok=True)
             _, stopped = signalled_at(step, lambda: opened.publish(overwrite=True))
             assert (output / "rows").read_text() in ("old", "new")
             shutil.rmtree(opened.folder / "replaced", ignore_errors=True)

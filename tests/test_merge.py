@@ -234,7 +234,7 @@ def test_the_output_is_a_file_of_its_own(
     tmp_path: Path, owners: Callable[..., Path], job: Make
 ) -> None:
     shards = sharded(job(owners()), tmp_path / "shards", 2)
-    with pytest.raises(UsageError, match="inside it"):
+    with pytest.raises(UsageError, match="lies inside PATH"):
         merge([str(shards)], str(shards / "merged.h5"))
     with pytest.raises(UsageError, match="one HDF5 file"):
         merge([str(shards)], str(tmp_path / "merged.tar"))

@@ -157,7 +157,7 @@ def test_what_is_no_whole_plan_of_this_source_is_refused(arrays: str, tmp_path: 
         again(first, other, tmp_path / "b.h5")
     with pytest.raises(SourceError, match=r"src of row \d+"):
         again(first, other, tmp_path / "b.h5", other_source=True)
-    with pytest.raises(UsageError, match="is the input or inside it"):
+    with pytest.raises(UsageError, match="reads it; choose another --out"):
         again(first, arrays, first, overwrite=True)
     os.mkfifo(tmp_path / "pipe.h5")
     with pytest.raises(UsageError, match="no regular file"):

@@ -17,9 +17,9 @@ import pytest
 
 import augtool
 from augtool import sinks
-from augtool.books import MANIFEST
 from augtool.comparing import Input, compare, rows_to_compare
 from augtool.errors import UsageError
+from augtool.inventory import MANIFEST
 from augtool.job import Job
 from augtool.merge import merge
 from augtool.recipe import Recipe, step

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from augtool.errors import UsageError
+from augtool.errors import KEPT, UsageError
 
 from .. import config, from_given, options
 from ._method import method_command
@@ -40,11 +40,28 @@ def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     """Do what the options say with a recipe: the exit code."""
     job = from_given.job_from(given, recipe)
     _check_talk(job, given)
-    if given["preview"] is not None:
-        from_given.check_png("--preview", given["preview"], *job.inputs)
+    _check_places(job, given)
     if given["dry_run"]:
         return _estimate(job, as_json=given["as_json"])
     return _make(job, given)
+
+
+def _check_places(job: Job, given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` when the run would write over a file that only this command reads, or the
+    picture over anything."""
+    from augtool import overlap, places
+    from augtool.run import with_holdout
+
+    jobs = with_holdout(job)
+    overlap.check(from_given.files_read(), [*places.written_by(jobs), *places.beside(jobs)])
+    if given["preview"] is not None:
+        from_given.check_picture(
+            "--preview",
+            given["preview"],
+            places.read_by(job),
+            places.written_by(jobs),
+            overwrite=job.overwrite,
+        )
 
 
 def _check_talk(job: Job, given: Mapping[str, Any]) -> None:
@@ -74,19 +91,23 @@ def _make(job: Job, given: Mapping[str, Any]) -> int:
     from ..report import say_summary
 
     quiet = given["quiet"] or given["as_json"]
-    with Meter(quiet=quiet) as meter, listening.to(meter.found):
+    with Meter(quiet=quiet, verbose=given["verbose"]) as meter, listening.to(meter.found):
         summary = do(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])
     if given["preview"] is not None:
-        _draw_preview(job.output, given["preview"])
+        _draw_preview(job, given["preview"])
     return _SKIPPED if summary.skipped else 0
 
 
-def _draw_preview(output: str, preview: Path) -> None:
+def _draw_preview(job: Job, preview: Path) -> None:
     import augtool
     from augtool.look import View, preview_of
     from augtool.preview import save
 
-    with augtool.open(output) as made:
-        view = View(outline=True, masks=made.masks is not None)
-    save(preview_of(output, view), preview)
+    try:
+        with augtool.open(job.output) as made:
+            view = View(outline=True, masks=made.masks is not None)
+        save(preview_of(job.output, view), preview, "--preview", overwrite=job.overwrite)
+    except BaseException as error:
+        error.add_note(f"{KEPT}{job.output} is complete, and has no new --preview")
+        raise

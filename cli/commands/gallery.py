@@ -32,7 +32,7 @@ _MANY = 1000  # images of a source
     type=click.Path(dir_okay=False, path_type=Path),
     default="gallery.png",
     show_default=True,
-    help="The PNG to write; it is replaced when it exists.",
+    help="The PNG to write; an older picture of augtool is replaced.",
 )
 @click.option(
     "--methods", metavar="A,B,…", help="Which methods.  [default: those that change pixels]"
@@ -53,6 +53,7 @@ _MANY = 1000  # images of a source
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A font file for the captions.",
 )
+@options.OVERWRITE
 @options.READING
 @config.CONFIG
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -64,7 +65,8 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
     from augtool.gallery import columns_of, columns_of_lam, gallery_of
     from augtool.preview import save
 
-    from_given.check_png("--out", output, inputs[0])
+    reads = from_given.inputs_read(given, *inputs)
+    from_given.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
     names = _names(given["methods"], len(inputs))
     if given["lam"] is None:
         columns = columns_of(names)
@@ -80,7 +82,7 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
         reading=from_given.reading_from(given),
         font=given["font"],
     )
-    save(image, output)
+    save(image, output, "--out", overwrite=given["overwrite"])
     click.echo(f"{output}: {image.width}×{image.height}", err=True)
 
 

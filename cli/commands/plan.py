@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from .. import config, from_given, options, stdout, values
 from ._command import Group
 
 if TYPE_CHECKING:
+    from augtool.overlap import Place
     from augtool.plan import Plan
     from augtool.recipe import Recipe
 
@@ -87,7 +89,7 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
 
     output, recipe = given["output"], from_given.recipe_from(given, recipe)
     if output is not None:
-        _check_output(output, given["input"], given["overwrite"])
+        _check_output(output, from_given.inputs_read(given, *given["input"]), given["overwrite"])
     with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
         masks = from_given.masks_from(given)
         source = open_for(
@@ -100,14 +102,14 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     lines = _lines(plan, start, stop := min(stop, plan.total))
     if output is not None:
         lines = itertools.chain([first_line(plan, source, start, stop)], lines)
-    _write(output, lines)
+    _write(output, lines, overwrite=given["overwrite"])
 
 
-def _check_output(output: Path, sources: tuple[str, ...], overwrite: bool) -> None:
+def _check_output(output: Path, read: Sequence[Place], overwrite: bool) -> None:
     if output.suffix.lower() != ".csv":  # a mixed.h5 from --config must not become a CSV file
         raise UsageError(f"--out {output}: the plan is a CSV; end its name in .csv")
-    from_given.check_beside("--out", output, *sources)
-    if output.exists() and not overwrite:
+    from_given.check_apart("--out", output, read)
+    if os.path.lexists(output) and not overwrite:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
 
@@ -139,17 +141,19 @@ def _lines(plan: Plan, start: int, stop: int) -> Iterator[str]:
             yield ",".join(map(repr, row))
 
 
-def _write(output: Path | None, lines: Iterator[str]) -> None:
+def _write(output: Path | None, lines: Iterator[str], *, overwrite: bool) -> None:
     if output is None:
         for line in lines:
             stdout.line(line)
         return
-    unfinished = output.with_name(f".{output.name}.part")
+    from augtool import publishing
+
     try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        unfinished.replace(output)
+        with publishing.written(output, overwrite=overwrite) as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
+    except FileExistsError as error:
+        raise OutputExists(
+            f"{output}: exists already; use --overwrite or choose another --out"
+        ) from error
     except OSError as error:
         raise OutputError(f"{output}: {error.strerror or error}; choose another --out") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from ._command import Command
     default="preview.png",
     show_default=True,
     metavar="FILE.png",
-    help="The picture to write; replaced when it exists.",
+    help="The picture to write; an older picture of augtool is replaced.",
 )
 @click.option(
     "--rows", type=values.Whole(1), default=4, show_default=True, help="Rows of the grid."
@@ -43,6 +43,7 @@ from ._command import Command
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A font file for the captions.",
 )
+@options.OVERWRITE
 @options.READING
 @config.CONFIG
 @options.DEBUG
@@ -54,7 +55,8 @@ def command(path: str, output: Path, **given: Any) -> None:
     from augtool.look import View, preview_of
     from augtool.preview import save
 
-    from_given.check_png("--out", output, path)
+    reads = from_given.inputs_read(given, path, option="PATH")
+    from_given.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
     view = View(
         rows=given["rows"],
         cols=given["cols"],
@@ -67,5 +69,5 @@ def command(path: str, output: Path, **given: Any) -> None:
     )
     reading, masks = from_given.reading_from(given), from_given.masks_from(given)
     image = preview_of(path, view, reading, masks, given["labels"], given["in_format"])
-    save(image, output)
+    save(image, output, "--out", overwrite=given["overwrite"])
     click.echo(f"{output}: {image.width}×{image.height}", err=True)

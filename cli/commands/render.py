@@ -36,7 +36,7 @@ def command(plan: str, **given: Any) -> int:
     chosen = {name: given[name] for name in (*names, *others)}
     job = render_job(plan, given["input"], given["output"], **chosen)
     from_given.check_talk(job.output, as_json=given["as_json"])
-    with Meter(quiet=given["quiet"] or given["as_json"]) as meter:
+    with Meter(given["quiet"] or given["as_json"], verbose=given["verbose"]) as meter:
         summary = run(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])
     return 0

@@ -193,7 +193,7 @@ def test_inspect_says_what_it_cannot_do(
         (["m.h5", "--out", "p.jpg"], 2, "end its name in .png"),
         (["m.h5", "--out", "no/p.png"], 2, "its folder does not exist"),
         (["m.h5", "--out", "/proc/p.png"], 1, "/proc/p.png: cannot be written"),
-        (["data", "--out", "data/p.png"], 2, "is the input or inside it"),
+        (["data", "--out", "data/p.png"], 2, "lies inside PATH data"),
         (["nope"], 2, "nope: there is no such file or folder"),
         (["text.png"], 2, "text.png: not an input that augtool reads"),
         (["pipe"], 2, "pipe: not an input that augtool reads"),

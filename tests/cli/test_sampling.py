@@ -253,7 +253,7 @@ def test_options_stand_in_a_file_too(cli: Cli, uneven: str) -> None:
         (["--holdout", "1"], "holdout 1: must be above 0 and below 1"),
         (["--holdout", "0.001"], "holdout 0.001: nothing of 90 rows can be held out so"),
         (["--holdout-out", "v.h5"], "holdout-out: nothing is held out; add holdout"),
-        (["--holdout", "0.2", "--holdout-out", "./m.h5"], "holdout-out m.h5: is the output itself"),
+        (["--holdout", "0.2", "--holdout-out", "./m.h5"], "--holdout-out m.h5: is --out m.h5 too"),
         (["--holdout", "0.2", "--holdout-out", "v.xyz"], "v.xyz: the name does not say"),
         (["--carry", "colour"], "carry: "),
         (["--order", "source", "--balance", "sqrt"], "order source: balance and row-weights"),
