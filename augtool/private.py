@@ -308,10 +308,17 @@ def discard(folder: Folder) -> None:
             folder.path.rmdir()
 
 
+def _lock_of(folder: Folder) -> int | None:
+    """As `locked`, but no lock is put where other things are without one."""
+    if folder.status(LOCK) is None and not set(folder.names()) <= {MARK}:
+        return None
+    return locked(folder)
+
+
 @contextlib.contextmanager
-def left_behind(path: Path) -> Iterator[Folder | None]:
+def left_behind(path: Path, *, bare: bool = False) -> Iterator[Folder | None]:
     """A folder that a run which is no more has left, locked; None when it is in use, or cannot be
-    told for certain to be ours."""
+    told for certain to be ours. ``bare``: one that was killed before its mark was there, too."""
     if not has_descriptors():
         yield None
         return
@@ -319,7 +326,8 @@ def left_behind(path: Path) -> Iterator[Folder | None]:
     with contextlib.suppress(OSError, NotOurs):
         folder = opened(path)
         folder.check_mark()
-        lock = locked(folder)
+        if folder.is_marked() or (bare and set(folder.names()) <= {MARK, LOCK}):
+            lock = _lock_of(folder)
         if lock is not None:
             folder.check_mark()
     try:

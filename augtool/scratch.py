@@ -149,6 +149,6 @@ def _sweep(place: Path, prefix: str) -> None:
             if name_of.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
         ]
         for name in names:
-            with private.left_behind(place / name) as folder:
+            with private.left_behind(place / name, bare=True) as folder:
                 if folder is not None:
                     private.discard(folder)
