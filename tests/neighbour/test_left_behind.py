@@ -39,8 +39,7 @@ def leave_temporary(victim) -> Path:
     """A temporary folder of a run that was killed while it wrote to stdout."""
     process = victim.start(*LONG, "--format", "tar", "--out", "-", stdout=subprocess.PIPE)
     killed_when(process, lambda: any((one / "source").exists() for one in temporary(victim)))
-    left = temporary(victim)[0]  # a run has one for each output that it could have
-    return left
+    return temporary(victim)[0]  # a run has one for each output that it could have
 
 
 @pytest.mark.parametrize(
