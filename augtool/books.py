@@ -9,30 +9,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import pickle
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from augtool import inventory, mounts, publishing
+from augtool import handover, inventory, mounts, private, publishing
 from augtool.errors import KEPT, NO_ROOM, InputChanged, OutputError, OutputExists, UsageError
 from augtool.flushing import flush, flush_all
+from augtool.handover import Kept
 from augtool.interrupts import SignalsWait
 from augtool.inventory import MANIFEST
 from augtool.journal import Journal, Past, differences, past_of
-from augtool.locks import LOCK, WORKERS, locked
+from augtool.locks import WORKERS, locked
+from augtool.private import LOCK, MARK, Folder
+from augtool.scratch import temporary
 
-_LARGE = 1 << 16  # bytes of an array that is not pickled
-_REPLACED = "replaced"  # the folder that stood where the output goes, in the books
-_JOURNAL, _PIECES = "journal", "pieces-"
+REPLACED = "replaced"  # the folder that stood where the output goes, in the books
+JOURNAL, UNFINISHED, _PIECES = "journal", "output", "pieces-"
+_OF_THE_PAST = (JOURNAL, UNFINISHED, _PIECES, REPLACED)  # what a run goes on with
 _THERE = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 _UNMOVABLE = (errno.EXDEV, errno.EBUSY)
-_KEPT = "kept-"  # how the names begin of what workers need to know
-_OF_THE_PAST = (_JOURNAL, "output", _PIECES, _REPLACED)  # what a run goes on with
 _MOVED = "replaced-files"  # the files of one that cannot be renamed
 _IN_A_MOUNT = ".work.augtool"  # the books, where a file system is mounted at the output
 
@@ -41,22 +39,30 @@ _IN_A_MOUNT = ".work.augtool"  # the books, where a file system is mounted at th
 class Books:
     """An open dot-directory, locked for this run.
 
+    folder
+        The dot-directory, as all processes of this run reach it.
+    work
+        The same by its descriptor; None for a folder of the system's for temporary things.
     past
         What an earlier run has left to go on with; None once it is decided that nothing is.
     journal
         Which tasks this run has finished, from the moment the output is laid out.
     useless
         No run can go on with what this one has finished.
+    damaged
+        What an earlier run has left is not what it wrote: nothing is told of going on with it.
     named_before
         An earlier run has given the output its name, and its books are gone.
     """
 
     folder: Path
     output: Path
+    work: Folder | None = None
     past: Past | None = None
     journal: Journal | None = None
     published: bool = False
     useless: bool = False
+    damaged: bool = False
     named_before: bool = False
     _name: str = field(default_factory=lambda: f"{WORKERS}{secrets.token_hex(4)}", repr=False)
 
@@ -68,7 +74,7 @@ class Books:
     @property
     def unfinished(self) -> Path:
         """The output while it is being made."""
-        return self.folder / "output"
+        return self.folder / UNFINISHED
 
     @property
     def locks(self) -> Path:
@@ -97,25 +103,25 @@ class Books:
 
     def begin(self, job: Mapping[str, Any]) -> Journal:
         """Open the journal: a new one, or the past's."""
-        self.journal = Journal(self.folder / _JOURNAL, job["rows"])
+        self.journal = Journal(self.folder / JOURNAL, job["rows"])
         if self.past is None:
             self.journal.begin(job)
         else:
             self.journal.go_on(self.past)
         return self.journal
 
+    def forget_past(self) -> None:
+        """Go on with nothing that an earlier run has left."""
+        self._start_afresh()
+
     def _start_afresh(self) -> None:
         self.past = None
-        _clear(self.folder, keep=(LOCK, self._name, self.scratch.name, _KEPT))
+        keep = (LOCK, MARK, self._name, self.scratch.name, handover.PREFIX)
+        _clear(self.work or private.plain(self.folder), keep)
 
-    def keep(self, value: Any) -> Path:
-        """Write down what the workers need to know, under a name that no other run has used: a
-        worker, or this process, remembers it by that name. `kept` reads it; large arrays lie beside
-        it and are mapped, so that no process has a copy of its own."""
-        path = self.folder / f"{_KEPT}{secrets.token_hex(8)}"
-        with path.open("wb") as file:
-            _Keeper(file, path).dump(value)
-        return path
+    def keep(self, value: Any) -> Kept:
+        """What the workers need to know, to be handed to them; see `handover`."""
+        return handover.keep(value, self.folder)
 
     def has_its_name(self) -> bool:
         """Whether an earlier run that we go on with has given the output its name."""
@@ -143,6 +149,10 @@ class Books:
             self.published = True
             return
         check_free(self.output, overwrite)
+        if self.work is not None and not self.work.in_place():
+            raise OutputError(
+                f"{self.work.path}: was moved or exchanged while the run worked in it; run it again"
+            )
         try:
             flush_all(self.unfinished)
             with SignalsWait():
@@ -175,7 +185,7 @@ class Books:
                 publishing.put(self.unfinished, self.output)
             return
         if self.folder.parent != self.output:
-            away = _moved_away(self.output, self.folder / _REPLACED)
+            away = _moved_away(self.output, self.folder / REPLACED)
             try:
                 with away if overwrite or os.name == "nt" else contextlib.nullcontext():
                     self.unfinished.rename(self.output)  # replaces nothing but an empty folder
@@ -199,41 +209,6 @@ def publish_all(several: Sequence[Books], overwrite: bool = False) -> None:
             if not overwrite and not named_before:
                 taken_back.callback(one.withdraw)
         taken_back.pop_all()
-
-
-def kept(path: Path) -> Any:
-    """What `Books.keep` has written down."""
-    with path.open("rb") as file:
-        return _Finder(file).load()
-
-
-class _Keeper(pickle.Pickler):
-    """Puts large arrays into files of their own, beside ``path``."""
-
-    def __init__(self, file: Any, path: Path) -> None:
-        super().__init__(file)
-        self._path = path
-        self._files: dict[int, tuple[str, Any]] = {}  # the array too: its number stays its own
-
-    def persistent_id(self, value: Any) -> str | None:
-        """The file of a large array; None for all else."""
-        import numpy as np
-
-        if not isinstance(value, np.ndarray) or value.nbytes < _LARGE or value.dtype.hasobject:
-            return None
-        if id(value) not in self._files:
-            file = f"{self._path}-{len(self._files)}.npy"
-            np.save(file, np.asarray(value))
-            self._files[id(value)] = file, value
-        return self._files[id(value)][0]
-
-
-class _Finder(pickle.Unpickler):
-    def persistent_load(self, pid: Any) -> Any:
-        import numpy as np
-
-        # A plain ndarray: every slice of a np.memmap pays for being one.
-        return np.asarray(np.load(pid, mmap_mode="r", allow_pickle=False))
 
 
 @contextlib.contextmanager
@@ -319,8 +294,8 @@ def books_of(output: Path) -> Path:
 def _put_back(folder: Path, output: Path) -> None:
     """Undo what a run has begun that was killed while it gave the output its name."""
     unfinished = folder / "output"
-    if (folder / _REPLACED).exists() and not os.path.lexists(output):
-        (folder / _REPLACED).replace(output)
+    if (folder / REPLACED).exists() and not os.path.lexists(output):
+        (folder / REPLACED).replace(output)
     if (folder / _MOVED).is_dir() and output.is_dir():
         publishing.move_back(unfinished, output, folder / _MOVED)
     if unfinished.is_file() and output.is_file() and unfinished.samefile(output):
@@ -336,26 +311,36 @@ def open_books(output: Path) -> Iterator[Books]:
     removed. Raises `UsageError` when the folder of the output is missing, `OutputError` when it
     cannot be written, `OutputExists` when another run is at it.
     """
-    folder = books_of(output)
+    path = books_of(output)
     _check_folder(output)
-    with SignalsWait() as signals, locked(folder, output):
-        books = Books(folder, output)
+    with SignalsWait() as signals, locked(path, output) as work:
+        folder = work.inside
+        books = Books(folder, output, work)
         try:
             _put_back(folder, output)
-            books.past = past_of(folder / _JOURNAL)
+            books.past = past_of(folder / JOURNAL)
             kept_back = _OF_THE_PAST if books.past is not None else ()
-            _clear(folder, keep=(LOCK, *kept_back))
-            books.scratch.mkdir()
-            books.locks.touch()
+            _clear(work, (LOCK, MARK, *kept_back))
+            books.scratch.mkdir(mode=0o700)
+            books.locks.touch(mode=0o600)
             with signals.heeded():
                 yield books
         except BaseException as error:
             _say_what_is_kept(books, error)
+            _name_by_path(work, error)
             if isinstance(error, OSError) and error.errno in NO_ROOM:  # what a run writes is here
                 raise _no_room(output, error) from error
             raise
         finally:
-            _leave(books)
+            _leave(books, work)
+
+
+def _name_by_path(work: Folder, error: BaseException) -> None:
+    """Have an error of the system name a file by a path that users know."""
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        inside = f"{work.inside}/"
+        if error.filename.startswith(inside):
+            error.filename = str(work.path / error.filename.removeprefix(inside))
 
 
 def _no_room(output: Path, error: OSError) -> OutputError:
@@ -371,7 +356,12 @@ def _say_what_is_kept(books: Books, error: BaseException) -> None:
     books.useless = books.journal is not None and isinstance(error, InputChanged)
     if books.published:
         error.add_note(f"{KEPT}{books.output} is complete")
-    elif books.journal is not None and _is_kept(books) and (books.folder / _JOURNAL).is_file():
+    elif (
+        books.journal is not None
+        and _is_kept(books)
+        and not books.damaged
+        and (books.folder / JOURNAL).is_file()
+    ):
         rows = f"{books.journal.rows:,} of {books.journal.total:,} rows"
         error.add_note(f"{KEPT}{rows} are kept: go on with --resume")
 
@@ -382,24 +372,24 @@ def _is_kept(books: Books) -> bool:
     return books.past is not None or (books.journal is not None and books.journal.tasks > 0)
 
 
-def _leave(books: Books) -> None:
+def _leave(books: Books, work: Folder) -> None:
     """Close the journal, and remove what no later run can use."""
     if books.journal is not None:
         books.journal.close()
     if _is_kept(books):
         with contextlib.suppress(OSError):
-            _clear(books.folder, keep=(LOCK, *_OF_THE_PAST))
+            _clear(work, (LOCK, MARK, *_OF_THE_PAST))
     else:
-        _remove(books.folder)
+        _remove(work)
 
 
 @contextlib.contextmanager
 def open_notes() -> Iterator[Books]:
     """Books for a run that writes to stdout: a folder of the system's for temporary things."""
-    with tempfile.TemporaryDirectory(prefix="augtool-") as folder:
-        books = Books(Path(folder), Path("-"))
-        books.scratch.mkdir()
-        books.locks.touch()
+    with temporary() as folder:
+        books = Books(folder, Path("-"))
+        books.scratch.mkdir(mode=0o700)
+        books.locks.touch(mode=0o600)
         yield books
 
 
@@ -408,20 +398,13 @@ def _check_folder(output: Path) -> None:
         raise UsageError(f"{output.parent}: no such folder; create it or change --out")
 
 
-def _clear(folder: Path, keep: tuple[str, ...] = (LOCK,)) -> None:
+def _clear(work: Folder, keep: tuple[str, ...]) -> None:
     """Remove all that is in the books, save what is, or begins as, one of ``keep``."""
-    for left in folder.iterdir():
-        if left.name.startswith(keep):
-            continue
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left)
-        else:
-            left.unlink()
+    for name in work.names():
+        if not name.startswith(keep):
+            work.remove(name)
 
 
-def _remove(folder: Path) -> None:
-    """The lock goes last: until then no other run can begin in this folder."""
-    with contextlib.suppress(OSError):
-        _clear(folder)
-        (folder / LOCK).unlink()
-        folder.rmdir()
+def _remove(work: Folder) -> None:
+    """Remove the books."""
+    private.discard(work)

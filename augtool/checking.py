@@ -5,7 +5,6 @@ What is kept of an image is a hash and a size; all else is counted, or named whe
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +20,11 @@ from augtool import examining, left_out, machine
 from augtool.books import Books
 from augtool.engines import open_engine
 from augtool.examining import Examined, Oddity, part_of
+from augtool.handover import Kept
 from augtool.job import INLINE
 from augtool.recipe import Reading
 from augtool.run import Listener, Progress
+from augtool.scratch import temporary
 from augtool.sources import open_source
 from augtool.sources._contract import Source
 from augtool.sources._specs import expanded
@@ -97,14 +98,14 @@ def check(
 
     Raises `UsageError` and `SourceError` when the source cannot be opened.
     """
-    with tempfile.TemporaryDirectory(prefix="augtool-") as folder:
-        books = Books(Path(folder), Path("-"))
+    with temporary() as folder:
+        books = Books(folder, Path("-"))
         books.scratch.mkdir()
         source = open_source(tuple(specs), reading or Reading(), books.scratch, labels, kind)
         if workers is None:
             small = source.nbytes < _SMALL_BYTES
             workers = INLINE if small else machine.workers_for(block_bytes=_TASK_BYTES)
-        context = str(books.keep(source))
+        context = books.keep(source)
         try:
             with open_engine(workers) as engine:
                 return _report(
@@ -121,7 +122,7 @@ def check(
 class _Looking:
     """How the rows of a source are looked at."""
 
-    context: str
+    context: Kept
     rows: int
     engine: Executor
     workers: int

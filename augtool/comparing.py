@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +17,12 @@ import numpy.typing as npt
 
 from augtool import output, replay, rereading, schema
 from augtool.block import Ints
-from augtool.books import Books, kept
+from augtool.books import Books
 from augtool.chain import is_chain, links_of
 from augtool.decode import decode
 from augtool.encode import Encoding, encoding
 from augtool.errors import SourceError, UsageError
+from augtool.handover import Kept, kept
 from augtool.known import known_of
 from augtool.limits import wrong
 from augtool.masks import has_ids
@@ -34,6 +33,7 @@ from augtool.recipe import Recipe
 from augtool.rereading import Look
 from augtool.run import open_for, plan_of
 from augtool.schema import SEAL, Shape, seal_of
+from augtool.scratch import temporary
 from augtool.shards import PARTS
 from augtool.sinks._contract import Fault
 from augtool.sources._contract import Source
@@ -60,7 +60,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a task needs to know; pickled once, into the books."""
+    """What a task needs to know; it is handed to workers."""
 
     path: str
     source: Source
@@ -87,8 +87,8 @@ def compare(state: Verifying, look: Look, given: Input, sample: int | None) -> i
     if attributes.get(SEAL) != seal_of(look.facts.fields, attributes):
         state.notes.append("no row was made again, since the attributes say nothing certain")
         return 0
-    with tempfile.TemporaryDirectory(prefix="augtool-") as folder, _forgetting():
-        books = Books(Path(folder), state.path)
+    with temporary() as folder, _forgetting():
+        books = Books(folder, state.path)
         books.scratch.mkdir()
         with output.open(state.path) as opened:
             recipe = opened.recipe
@@ -116,7 +116,7 @@ def _compare(
     state: Verifying, look: Look, comparison: Comparison, books: Books, sample: int | None
 ) -> int:
     rows = rows_to_compare(look.rows, sample)
-    context = str(books.keep(comparison))
+    context = books.keep(comparison)
     row_bytes = look.facts.fields[0].row_bytes
     step = max(1, min(_ROWS, _BYTES // max(row_bytes, 1)))
     todo = ((context, rows[low : low + step], state.apart) for low in range(0, len(rows), step))
@@ -126,11 +126,11 @@ def _compare(
     return len(rows)
 
 
-def differences(context: str, rows: Ints, apart: bool) -> list[Fault]:
+def differences(context: Kept, rows: Ints, apart: bool) -> list[Fault]:
     """What differs between rows of an output and the same rows made again."""
     with rereading.limits(apart):
         try:
-            comparison, opened = _context(Path(context))
+            comparison, opened = _context(context)
             return list(_differences(comparison, opened, rows))
         except Exception as error:
             what = f"cannot be made again: {rereading.words(error)}"
@@ -147,8 +147,8 @@ def _forgetting() -> Iterator[None]:
 
 
 @functools.lru_cache(maxsize=1)
-def _context(path: Path) -> tuple[Comparison, Output]:
-    comparison: Comparison = kept(path)
+def _context(given: Kept) -> tuple[Comparison, Output]:
+    comparison: Comparison = kept(given)
     return comparison, output.open(comparison.path)
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import math
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from augtool.run import (
     with_holdout,
     workers_of,
 )
-from augtool.scratch import scratch_in
+from augtool.scratch import scratch_in, temporary
 from augtool.sources._contract import Source
 
 _PROBE_ROWS = 128
@@ -77,8 +76,8 @@ def estimate(job: Job) -> Estimate:
     check_places(jobs)
     vanishes = sinks.leaves_nothing(job.output, job.format)
     with (
-        tempfile.TemporaryDirectory(prefix="augtool-") as temporary,
-        scratch_in(job.scratch, Path(temporary)) as scratch,
+        temporary() as usual,
+        scratch_in(job.scratch, usual) as scratch,
     ):
         listing = job.listing if job.listing and Path(job.listing).exists() else None
         source = source_of(dataclasses.replace(job, listing=listing), scratch)

@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from augtool import images
-from augtool.books import kept
 from augtool.errors import BrokenInput
+from augtool.handover import Kept, kept
 from augtool.images import BadImage
 from augtool.recipe import Reading
 from augtool.sources._contract import Source
@@ -65,13 +64,13 @@ class _Seen:
     odd: tuple[tuple[str, str], ...] = ()
 
 
-def examine(context: str, start: int, stop: int, alone: bool = False) -> Examined:
+def examine(context: Kept, start: int, stop: int, alone: bool = False) -> Examined:
     """Look at the rows start … stop−1 of the source that is kept at ``context``.
 
     Those that cannot be read are ``suspects``, to be read again alone, since low memory can look
     like a bad image; then they are oddities, and a `MemoryError` passes.
     """
-    source = _source(Path(context))
+    source = _source(context)
     found = Examined(
         start,
         np.zeros((stop - start, DIGEST_BYTES), np.uint8),
@@ -109,8 +108,8 @@ def part_of(source: Source, row: int) -> tuple[Any, int]:
 
 
 @lru_cache(maxsize=1)
-def _source(path: Path) -> Source:
-    source: Source = kept(path)
+def _source(given: Kept) -> Source:
+    source: Source = kept(given)
     return source
 
 

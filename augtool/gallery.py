@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from augtool import methods, regular
 from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.memory import mix
 from augtool.recipe import Reading, Step, step
+from augtool.scratch import temporary
 from augtool.sources import open_source
 from augtool.sources._contract import UNKNOWN
 from augtool.sources._listing import EXTENSIONS
@@ -126,8 +126,8 @@ def _pictures(inputs: Sequence[str], count: int, reading: Reading) -> Pictures:
     files = [Path(one) for one in inputs]
     if len(inputs) > 1 or os.fsencode(files[0].suffix.lower()) in EXTENSIONS:
         return _from_files(files, reading)
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        return _from_source(inputs[0], count, reading, Path(scratch))
+    with temporary() as scratch:
+        return _from_source(inputs[0], count, reading, scratch)
 
 
 def _from_files(files: Sequence[Path], reading: Reading) -> Pictures:

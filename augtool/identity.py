@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,10 @@ def identity_of(
 def made_before(job: Job, order: Order, output: Path) -> Mapping[str, str] | None:
     """The records of an output that is there, complete, and what a run of this job has made: the
     same recipe, fields, versions and ``source_fingerprint``, rows, shards, format and encoding, and
-    no input file is newer. None when it is another, or none of ours.
+    no input file has come or changed since. None when it is another, or none of ours.
 
-    Not compared are ``compression`` and, without ``strict``, what is in images of equal names and
-    sizes. Contents are not read: `augtool verify` does.
+    Not compared is ``compression``. With ``strict`` the contents of the inputs are compared, in
+    place of their times. Contents of the output are not read: `augtool verify` does.
     """
     from augtool.output import looked_at  # which a run that makes something does not need
 
@@ -66,9 +67,11 @@ def made_before(job: Job, order: Order, output: Path) -> Mapping[str, str] | Non
         and borders == order.borders
         and ("encode" not in sinks.load(name).OPTIONS or facts.encode == order.encode)
     )
-    inputs = [_stamp(Path(one)) for one in (*files_of(job), job.plan or "")]
-    newer = any(stamp and stamp[1] > made_at for stamp in inputs)
-    return facts.records if whole and same and not newer else None
+    if not (whole and same):
+        return None
+    inputs = (Path(one) for one in filter(None, (*files_of(job), job.plan)))
+    newer = not job.strict and any(newest(one) > made_at for one in inputs)
+    return None if newer else facts.records
 
 
 def skipped_before(
@@ -91,6 +94,31 @@ def stamp_of(job: Job, source: Source) -> str:
 def files_of(job: Job) -> list[str]:
     """The inputs of a job, and the files or folders of labels and masks."""
     return [*expanded(job.inputs), *filter(None, (job.labels, job.masks))]
+
+
+def newest(path: Path) -> int:
+    """When a file, or any in a folder, was last written, renamed or put there (ns): a copy that
+    keeps the times of the original cannot hide that it came later. 0 where there is none."""
+    if not path.is_dir():
+        return _changed(path)
+    seen, latest = set[tuple[int, int]](), 0
+    for folder, below, names in os.walk(path, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:  # links go in circles
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        latest = max((latest, *(_changed(Path(folder, name)) for name in names)))
+    return latest
+
+
+def _changed(path: Path) -> int:
+    try:
+        status = path.stat()
+    except OSError:  # a link that leads nowhere, or no file of this name: an input such as sample:
+        return 0
+    on_windows = os.name == "nt"  # there it is the time of birth, which a copy has anew
+    return max(status.st_mtime_ns, 0 if on_windows else status.st_ctime_ns)
 
 
 def _stamp(path: Path) -> list[int]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from augtool.masks import with_folder
 from augtool.output import Output
 from augtool.recipe import Reading
 from augtool.schema import SEAL
+from augtool.scratch import temporary
 from augtool.sources import open_source
 from augtool.sources._contract import UNKNOWN, Source, Target
 
@@ -103,10 +102,10 @@ def inspect_source(
 ) -> SourceInfo:
     """Look at a source without reading its pixels; ``masks`` is a folder of label images,
     ``labels_in`` a file of labels, ``kind`` the name of its format."""
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(spec, reading, Path(scratch), labels_in, kind)
+    with temporary() as scratch:
+        source = open_source(spec, reading, scratch, labels_in, kind)
         if masks is not None:
-            source = with_folder(source, masks, Path(scratch), 0)
+            source = with_folder(source, masks, scratch, 0)
         return SourceInfo(
             path=spec,
             rows=source.n,

@@ -28,12 +28,14 @@ _SHORT = 60  # characters of a value that a message shows
 
 @dataclass(frozen=True)
 class Place:
-    """Where a piece that a worker has encoded lies in the spool."""
+    """Where a piece that a worker has encoded lies, in the spool or in the file that it was
+    appended to, and its CRC-32."""
 
     field: str
     row: int
     offset: int
     length: int
+    crc: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Done:
             [one.number, one.block, one.low, one.high, one.start, list(one.crcs.items())]
             for one in self.parts
         ]
-        places = [[one.field, one.row, one.offset, one.length] for one in self.places]
+        places = [[one.field, one.row, one.offset, one.length, one.crc] for one in self.places]
         position = [self.position.file, self.position.size]
         return [self.rows, self.unmet, self.bare, parts, position, places]
 

@@ -11,65 +11,108 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from augtool import private
 from augtool.errors import OutputError, OutputExists
-
-LOCK = "lock"
-"""The file that a run holds; it says which process that is."""
+from augtool.private import LOCK, Folder
 
 WORKERS = "workers-"
 """How the file's name begins that the workers of a run hold, each."""
 
+_DIGITS = 10  # of a process's number in the lock, which is never seen half written
+_TRIES = 6  # before a lock is another run's
 _BETWEEN = 0.02  # seconds between two looks at them
 _PATIENCE = 10.0  # seconds in which workers whose parent was killed end
 
 
 @contextlib.contextmanager
-def locked(folder: Path, output: Path) -> Iterator[None]:
-    """The folder, locked for this run; its lock is free again when the folder is gone."""
+def locked(path: Path, output: Path) -> Iterator[Folder]:
+    """The work folder at ``path``, made where there is none, and locked for this run; its lock is
+    free again when the folder is gone.
+
+    Raises `OutputExists` for what augtool has not made, what another user owns or may write to, and
+    while another run has it; `OutputError` when it cannot be written.
+    """
     try:
-        folder.mkdir(exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        folder, lock = _begun(path, output)
+    except private.NotOurs as error:
+        raise OutputExists(
+            f"{error.path}: {error}, and augtool works under the name {path.name} beside the "
+            f"output; move it away, or choose another --out"
+        ) from None
     except OSError as error:
         with contextlib.suppress(OSError):  # it stays when others use it
-            folder.rmdir()
+            path.rmdir()
         raise OutputError(
             f"{output}: cannot write beside it ({error.strerror}); choose another --out"
         ) from error
     try:
-        _lock(lock, folder, output)
-        yield
+        _say_who(folder, lock)
+        for name in folder.names():
+            if name.startswith(WORKERS):
+                _await_end(folder, name, output)
+        yield folder
     finally:
         os.close(lock)
+        folder.close()
 
 
-def _lock(lock: int, folder: Path, output: Path) -> None:
-    """Take the lock, which the system frees when its holder dies, and say who has it; wait until
-    the workers of a run that was killed are gone, which may still write."""
+def _begun(path: Path, output: Path) -> tuple[Folder, int]:
+    """The folder, which is ours, and its lock, which is held."""
+    tries = 0
+    while True:
+        private.make(path)
+        folder = private.opened(path)
+        try:
+            folder.check_mark()
+            lock = private.locked(folder)
+            if lock is not None:  # else another run has just ended there
+                return folder, lock
+        except BlockingIOError as error:
+            tries += 1
+            if tries == _TRIES:
+                raise _refused(folder, output) from error
+            time.sleep(_BETWEEN)  # it may only be looking whether anything is left here
+        except BaseException:
+            folder.close()
+            raise
+        folder.close()
+
+
+def _refused(folder: Folder, output: Path) -> OutputExists:
+    """What to say when another run has the lock."""
+    with contextlib.suppress(OSError):
+        handle = folder.open(LOCK, os.O_RDONLY)
+        holder = os.read(handle, _DIGITS).decode("ascii", "replace").strip()
+        os.close(handle)
+    folder.close()
+    which = f" (process {int(holder)})" if holder.isdigit() else ""
+    return OutputExists(
+        f"{output}: another run{which} is writing it; wait for it or choose another --out"
+    )
+
+
+def _say_who(folder: Folder, lock: int) -> None:
+    """Put the mark into the folder that is ours now, and into its lock which process has it."""
+    try:
+        folder.check_mark()
+        folder.mark()
+        folder.check_plain()
+    except private.NotOurs as error:
+        raise OutputExists(
+            f"{error.path}: {error}, which augtool has not made; move it away, or choose "
+            "another --out"
+        ) from None
+    os.lseek(lock, 0, os.SEEK_SET)
+    os.write(lock, b"%0*d" % (_DIGITS, os.getpid()))
+
+
+def _await_end(folder: Folder, name: str, output: Path) -> None:
+    """Wait until all that hold a lock on a file are gone, and let nobody get one."""
     try:
         import fcntl
-    except ImportError:  # Windows: a second run is not noticed there
+    except ImportError:  # Windows
         return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(lock), (folder / LOCK).stat()):
-            raise BlockingIOError
-    except OSError as error:
-        holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-        which = f" (process {holder})" if holder.isdigit() else ""
-        raise OutputExists(
-            f"{output}: another run{which} is writing it; wait for it or choose another --out"
-        ) from error
-    os.truncate(lock, 0)
-    os.pwrite(lock, b"%d" % os.getpid(), 0)
-    for workers in folder.glob(f"{WORKERS}*"):
-        _await_end(workers, output)
-
-
-def _await_end(workers: Path, output: Path) -> None:
-    """Wait until all that hold a lock on a file are gone, and let nobody get one."""
-    import fcntl
-
-    handle = os.open(workers, os.O_RDWR)
+    handle = folder.open(name, os.O_RDWR)
     try:
         patience = time.monotonic() + _PATIENCE
         while True:
@@ -82,7 +125,7 @@ def _await_end(workers: Path, output: Path) -> None:
                         f"{output}: workers of a run that ended are still writing it; end them"
                     ) from None
                 time.sleep(_BETWEEN)
-        workers.unlink()
+        folder.remove(name)
     finally:
         os.close(handle)
 
@@ -94,7 +137,7 @@ def hold(locks: Path) -> None:
         import fcntl
     except ImportError:  # Windows
         return
-    handle = os.open(locks, os.O_RDWR)
+    handle = os.open(locks, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     if not os.path.samestat(os.fstat(handle), locks.stat()):
         raise FileNotFoundError(locks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from augtool.masks import with_folder
 from augtool.outlines import outlines
 from augtool.output import Output
 from augtool.recipe import Reading
+from augtool.scratch import temporary
 from augtool.sources import open_source
 from augtool.sources._contract import UNKNOWN, Source, Target, TargetKind
 
@@ -141,10 +141,10 @@ def _of_source(
     labels_in: str | None,
     kind: str | None,
 ) -> _Rows:
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(path, reading, Path(scratch), labels_in, kind)
+    with temporary() as scratch:
+        source = open_source(path, reading, scratch, labels_in, kind)
         if folder is not None:
-            source = with_folder(source, folder, Path(scratch), 0)
+            source = with_folder(source, folder, scratch, 0)
         chosen = _chosen(source.n, view, spread=True)
         labels = [
             _Labels(

@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from augtool import manifest, rescue, sinks, worker
 from augtool.books import Books, check_free, size_of
+from augtool.errors import OutputError
 from augtool.flushing import flush_all
+from augtool.handover import Kept
 from augtool.identity import identity_of, made_before
 from augtool.job import Job
-from augtool.journal import Done, Journal
+from augtool.journal import Done, Journal, Place
 from augtool.orders import order_of, ranges_of, shape_of
 from augtool.plan import Plan
-from augtool.records import Records
-from augtool.sinks._contract import Order, Position, Sink
+from augtool.recheck import check_kept
+from augtool.records import Records, crc
+from augtool.sinks._contract import Encoded, Order, Position, Sink
 from augtool.sinks._places import refused
 from augtool.sources._contract import Source
 from augtool.spool import Spool
@@ -31,6 +33,9 @@ from augtool.worker import Context, Report, Task, blocks_of_task, cut
 
 _IN_FLIGHT = 4  # tasks per worker that wait or run
 _SAFE_EVERY = 30.0  # seconds of work that a loss of power may cost
+
+
+Say = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Product:
     books: Books
     order: Order
     sink: Sink | None
-    context: Path
+    context: Kept | None
     chunk_rows: int | None
     known: Mapping[str, str] | None = None
 
@@ -96,13 +101,13 @@ def laid_out(
     plan: Plan | None,
     books: Books,
     source: Source,
-    kept_source: Path,
+    kept_source: Kept,
     skipped: Sequence[tuple[int, str, str]],
     content: str,
     stack: ExitStack,
 ) -> Product:
     """The output of a job over a plan, laid out in its books or as an earlier run has left it;
-    ``stack`` closes it, and workers find the source at ``kept_source``. Raises `OutputExists` when
+    ``stack`` closes it, and workers are handed ``kept_source``. Raises `OutputExists` when
     what is left must not be gone on with."""
     assert plan is not None
     layout = sinks.load(sinks.format_of(job.output, job.format))
@@ -112,12 +117,14 @@ def laid_out(
     leaves_nothing = sinks.leaves_nothing(job.output, job.format)
     books.settle(identity, resume=job.resume, overwrite=job.overwrite)
     if books.has_its_name():
-        return Product(job, plan, books, order, None, Path(), chunk_rows)
+        if made_before(job, order, books.output) is not None:
+            return Product(job, plan, books, order, None, None, chunk_rows)
+        books.forget_past()  # what has the name now is another, or it is gone
     if job.resume and not job.overwrite and books.past is None and not skipped:
         known = made_before(job, order, books.output)
         if known is not None:
             books.named_before = True
-            return Product(job, plan, books, order, None, Path(), chunk_rows, known)
+            return Product(job, plan, books, order, None, None, chunk_rows, known)
     if not leaves_nothing:
         check_free(books.output, job.overwrite)
     if sinks.is_folder(job.output, job.format):
@@ -134,21 +141,21 @@ def _since(books: Books) -> Position | None:
     return None if books.past is None else books.past.tasks[-1].position
 
 
-def make(
-    output: Product, source: Source, engine: Executor, workers: int, say: Callable[[int], None]
-) -> Made:
+def make(output: Product, source: Source, engine: Executor, workers: int, say: Say) -> Made:
     """Make all rows of an output that are not made, and finish it under its temporary name;
-    ``say`` hears how many there are, after each task."""
+    ``say`` hears how many there are, after each task; before that, how many rows of an earlier run
+    have been found as they were written."""
     records, past = Records(), output.past
     for one in past:
         records.add(one.parts)
     count = _Count(output.kept, sum(one.unmet for one in past), sum(one.bare for one in past))
     kept, began = count.rows, time.perf_counter()
     if output.sink is not None:
+        _check_kept(output, output.sink, engine, workers, say)
         _replay(output, output.sink, records)
         for report in _made(output, output.sink, source, engine, workers, records):
             count.add(report)
-            say(count.rows - kept)
+            say(count.rows - kept, kept)
     began = max(began, getattr(engine, "began", None) or began)  # its start is no part of the work
     seconds = time.perf_counter() - began
     worker.forget()
@@ -165,6 +172,29 @@ def make(
         _nbytes(output),
         records.digests() if output.known is None else output.known,
     )
+
+
+def _check_kept(output: Product, sink: Sink, engine: Executor, workers: int, say: Say) -> None:
+    """Compare what an earlier run has left with its journal, before going on with it."""
+    if not output.past:
+        return
+    assert output.context is not None
+    layout = sinks.format_of(output.job.output, output.job.format)
+    try:
+        check_kept(
+            output.past,
+            output.books,
+            output.order,
+            sink,
+            layout,
+            output.context,
+            engine,
+            workers,
+            lambda rows: say(0, rows),
+        )
+    except OutputError:
+        output.books.damaged = True
+        raise
 
 
 def _replay(output: Product, sink: Sink, records: Records) -> None:
@@ -191,6 +221,7 @@ def _made(
     blocks = blocks_of_task(job.task_blocks, source, output.chunk_rows)
     tasks = cut(plan, output.chunk_rows, blocks, ranges_of(job, plan, output.order))
     left = itertools.islice(tasks, len(output.past), None)
+    assert output.context is not None
     with closing(Spool(books.folder)) as spool:
         ledger = _Ledger(sink, books, spool)
         for report in _reports(left, engine, workers, output.context, source):
@@ -216,7 +247,10 @@ class _Ledger:
         if journal is None:
             return
         position = self.sink.position()
-        places = self.spool.add(position.file, report.encoded) if self.sink.replays else ()
+        if self.sink.replays:
+            places = self.spool.add(position.file, report.encoded)
+        else:
+            places = _appended(report.encoded, position)
         journal.add(Done(report.rows, report.unmet, report.bare, report.parts, position, places))
         if self.sink.replays:
             self.spool.forget_before(position.file)
@@ -231,6 +265,16 @@ class _Ledger:
         except OSError as error:
             raise refused(self.books.unfinished, error) from error
         self.safe_at = time.monotonic()
+
+
+def _appended(pieces: Sequence[Encoded], position: Position) -> tuple[Place, ...]:
+    """Where pieces lie that a file ends with."""
+    ends = itertools.accumulate(len(one.data) for one in pieces)
+    first = position.size - sum(len(one.data) for one in pieces)
+    return tuple(
+        Place(one.field, one.row, first + end - len(one.data), len(one.data), crc(one.data))
+        for one, end in zip(pieces, ends, strict=True)
+    )
 
 
 def _finish(output: Product, sink: Sink, source: Source, records: Records) -> None:
@@ -250,7 +294,7 @@ def _nbytes(output: Product) -> int:
 
 
 def _reports(
-    tasks: Iterable[Task], engine: Executor, workers: int, context: Path, source: Source
+    tasks: Iterable[Task], engine: Executor, workers: int, context: Kept, source: Source
 ) -> Iterator[Report]:
     """What the tasks report, in plan order, with a bounded number of them in flight."""
     return rescue.in_order(

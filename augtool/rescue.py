@@ -10,12 +10,12 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Future
-from pathlib import Path
 from typing import TypeVar
 
 from augtool import worker
 from augtool.block import Ints
 from augtool.errors import BrokenInput, WorkerDied
+from augtool.handover import Kept
 from augtool.isolate import ChildDied, in_child
 from augtool.sources._contract import Source
 from augtool.worker import Report, Task
@@ -55,7 +55,7 @@ def _submitted(submit: Callable[[T], Future[R]], task: T) -> Future[R] | None:
         return None
 
 
-def rendered(context: Path, task: Task, source: Source) -> Report:
+def rendered(context: Kept, task: Task, source: Source) -> Report:
     """`worker.render` in a fresh process.
 
     Raises `InputChanged` when the source is no longer what it was, `BrokenInput` for the input
@@ -71,7 +71,7 @@ def rendered(context: Path, task: Task, source: Source) -> Report:
         raise _died(death, f"it made {sum(map(len, task.pieces)):,} rows") from None
 
 
-def scanned(context: Path, start: int, stop: int, source: Source) -> list[Broken]:
+def scanned(context: Kept, start: int, stop: int, source: Source) -> list[Broken]:
     """`worker.unreadable` in fresh processes: a row that ends the one which reads it cannot be
     read either. Raises `InputChanged` as `rendered`, and `WorkerDied` when one is killed, which
     says nothing of the row."""
@@ -96,7 +96,7 @@ def look_again(source: Source) -> None:
     _ = source.pixels, source.masks and source.masks.pixels
 
 
-def _culprit(context: Path, rows: Ints) -> int | None:
+def _culprit(context: Kept, rows: Ints) -> int | None:
     """The first of some source rows that ends the process which reads it, if one does by itself,
     and not because memory runs out."""
     if _survives(context, rows):
@@ -112,7 +112,7 @@ def _culprit(context: Path, rows: Ints) -> int | None:
     return None
 
 
-def _survives(context: Path, rows: Ints) -> bool:
+def _survives(context: Kept, rows: Ints) -> bool:
     try:
         in_child(worker.touch, context, rows)
     except ChildDied:

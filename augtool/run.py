@@ -46,6 +46,7 @@ from augtool.content import content_of
 from augtool.engines import open_engine
 from augtool.engines.processes import ProcessExecutor, warm_up
 from augtool.errors import SourceError, UsageError, WorkerDied
+from augtool.handover import Kept
 from augtool.identity import files_of, skipped_before
 from augtool.job import INLINE, Job
 from augtool.known import known_of
@@ -59,6 +60,7 @@ from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
 from augtool.sources._specs import expanded
 from augtool.statistics import channel_statistics
+from augtool.sweeping import sweep
 
 _SMALL_JOB_BYTES = 32 << 20
 _SCAN_ROWS = 256
@@ -76,13 +78,15 @@ class Skipped:
 @dataclass(frozen=True)
 class Progress:
     """How far a run is: rows done of ``total`` (None when there is no end), ``seconds`` since the
-    first task. ``kept`` of them were made by an earlier run."""
+    first task. ``kept`` of them were made by an earlier run; so far ``checked`` of these, in the
+    output that is being made, have been found as they were written."""
 
     rows: int
     total: int | None
     workers: int
     seconds: float
     kept: int = 0
+    checked: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     the output, for a job with ``resume``, and a note on the error says so.
     """
     jobs = with_holdout(job)
+    sweep(Path(one.output) for one in jobs if not _vanishes(one))
     for one in jobs:
         check_options(one)
     check_places(jobs)
@@ -194,7 +199,7 @@ def _change_named(source: Source) -> Iterator[None]:
 
 
 def _skipped(
-    job: Job, source: Source, kept_source: Path, engine: Executor, books: Books
+    job: Job, source: Source, kept_source: Kept, engine: Executor, books: Books
 ) -> tuple[Skipped, ...]:
     """The rows to go on without. What is not used is reported, before there are too many errors."""
     found = _broken(job, source, kept_source, engine, books)
@@ -234,8 +239,9 @@ def _make_all(
     tell(Progress(kept, total, workers, 0.0, kept))
     for product in reversed(products):
 
-        def say(rows: int, before: int = kept + done) -> None:
-            tell(Progress(before + rows, total, workers, time.perf_counter() - began, kept))
+        def say(rows: int, checked: int, before: int = kept + done) -> None:
+            seconds = time.perf_counter() - began
+            tell(Progress(before + rows, total, workers, seconds, kept, checked))
 
         made.insert(0, make(product, source, engine, workers, say))
         done += made[0].rows - made[0].kept
@@ -413,7 +419,7 @@ def workers_of(job: Job, source: Source) -> int:
 
 
 def _broken(
-    job: Job, source: Source, kept_source: Path, engine: Executor, books: Books
+    job: Job, source: Source, kept_source: Kept, engine: Executor, books: Books
 ) -> tuple[Skipped, ...]:
     """The rows that cannot be read, if any may be: found now, or by the run that this one goes on
     with."""
@@ -426,7 +432,7 @@ def _broken(
     return unreadable(source, kept_source, engine)
 
 
-def unreadable(source: Source, kept_source: Path, engine: Executor) -> tuple[Skipped, ...]:
+def unreadable(source: Source, kept_source: Kept, engine: Executor) -> tuple[Skipped, ...]:
     """Every row that cannot be read, found by reading each once.
 
     One that failed is read again while nothing else is: low memory can look like a bad image.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from augtool import records
 from augtool.journal import Done, Place
 from augtool.sinks._contract import Encoded
 from augtool.sinks._places import refused
@@ -33,25 +34,25 @@ class Spool:
             file = self._opened(number)
             at, places = file.seek(0, 2), []
             for one in pieces:
-                places.append(Place(one.field, one.row, at, len(one.data)))
+                crc = records.crc(one.data)
+                places.append(Place(one.field, one.row, at, len(one.data), crc))
                 left = memoryview(one.data)
                 while left:
                     left = left[file.write(left) :]
                 at += len(one.data)
         except OSError as error:
-            raise refused(self._path(number), error) from error
+            raise refused(self.path(number), error) from error
         return tuple(places)
 
     def pieces(self, done: Done) -> list[Encoded]:
         """The pieces of a task of an earlier run."""
-        with self._path(done.position.file).open("rb") as file:
-            return [Encoded(one.field, one.row, _read(file, one)) for one in done.places]
+        return pieces_at(self.path(done.position.file), done.places)
 
     def forget_before(self, number: int) -> None:
         """The files before this one are whole: their pieces are needed no more."""
         if number != self._last:
             for old in range(max(self._last, 0), number):
-                self._path(old).unlink(missing_ok=True)
+                self.path(old).unlink(missing_ok=True)
             self._last = number
 
     def flush(self) -> None:
@@ -68,16 +69,23 @@ class Spool:
     def _opened(self, number: int) -> BinaryIO:
         if self._file is None or number != self._number:
             self.close()
-            self._number, self._file = number, self._path(number).open("ab", buffering=0)
+            self._number, self._file = number, self.path(number).open("ab", buffering=0)
         return self._file
 
-    def _path(self, number: int) -> Path:
+    def path(self, number: int) -> Path:
+        """Where the pieces of the output's file ``number`` are."""
         return self.folder / f"pieces-{number}"
+
+
+def pieces_at(path: Path, places: Sequence[Place]) -> list[Encoded]:
+    """The pieces that lie in a file. Raises ValueError when they are not what was put there."""
+    with path.open("rb") as file:
+        return [Encoded(one.field, one.row, _read(file, one)) for one in places]
 
 
 def _read(file: BinaryIO, one: Place) -> bytes:
     file.seek(one.offset)
     data = file.read(one.length)
-    if len(data) < one.length:
-        raise EOFError(f"{file.name} ends before the byte {one.offset + one.length}")
+    if len(data) < one.length or records.crc(data) != one.crc:
+        raise ValueError(f"{Path(file.name).name} is cut or damaged")
     return data

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,8 +20,8 @@ import numpy.typing as npt
 from augtool import records, schema, sinks
 from augtool.apply import Members, Ready, apply, look_at_maps
 from augtool.block import Block, Ints
-from augtool.books import kept
 from augtool.errors import BrokenInput
+from augtool.handover import Kept, kept
 from augtool.masks import has_ids
 from augtool.owners import looked
 from augtool.plan import Piece, Plan, pieces
@@ -44,10 +43,10 @@ _of_thread = threading.local()
 
 @dataclass(frozen=True)
 class Context:
-    """What every task of a run needs; pickled once, into the books. There the source lies by
-    itself: workers have it before the rest is known."""
+    """What every task of a run needs; it is handed to workers. The source is handed over by itself:
+    workers have it before the rest is known."""
 
-    kept_source: Path
+    kept_source: Kept
     plan: Plan
     writer: Writer
     shape: Shape
@@ -80,17 +79,17 @@ class Report:
     bare: int = 0
 
 
-def render(context_path: Path, task: Task) -> Report:
+def render(given: Kept, task: Task) -> Report:
     """Make and write the rows of a task.
 
     Raises `BrokenInput` or `InputChanged` from the source, `OutputError` from the writer.
     """
-    context = _context(context_path)
+    context = context_of(given)
     parts: list[Part] = []
     decodes = unmet = bare = 0
     with context.writer as writer:
         for run in _same_members(context.plan, task.pieces):
-            blocks = [_rows_of(context_path, piece, alone=len(run) == 1) for piece in run]
+            blocks = [_rows_of(given, piece, alone=len(run) == 1) for piece in run]
             members, read = members_of(context.source, blocks[0])
             masks = masks_of(context.source, blocks[0])
             decodes += read
@@ -105,21 +104,21 @@ def render(context_path: Path, task: Task) -> Report:
     return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet, bare)
 
 
-def get_ready(source_path: Path, format: str) -> None:
+def get_ready(given: Kept, format: str) -> None:
     """Do what the first task would have to do first, while nothing waits for it."""
     sinks.load(format)
     _buffer()
-    if _may_die() and (pixels := _source(source_path).pixels) is not None:
+    if _may_die() and (pixels := _source(given).pixels) is not None:
         fill_page_table(pixels)
 
 
 def unreadable(
-    source_path: Path, start: int, stop: int, alone: bool = False
+    given: Kept, start: int, stop: int, alone: bool = False
 ) -> list[tuple[int, str, str]]:
     """Read source rows start … stop−1 and their masks once; (row, name, reason) of those that
     cannot be read, for want of memory too unless it is tried ``alone``: then `MemoryError` says
     that it is no fault of the image."""
-    return unreadable_of(_source(source_path), start, stop, alone)
+    return unreadable_of(_source(given), start, stop, alone)
 
 
 def unreadable_of(
@@ -146,15 +145,20 @@ def unreadable_of(
     return broken
 
 
-def touch(context_path: Path, rows: Ints) -> None:
+def touch(given: Kept, rows: Ints) -> None:
     """Read source rows and their masks, and forget them; rows that cannot be read are no error."""
     for row in rows.tolist():
-        unreadable_of(_context(context_path).source, row, row + 1)
+        unreadable_of(context_of(given).source, row, row + 1)
 
 
-def source_rows(context_path: Path, task: Task) -> Ints:
+def rows_of(given: Kept, part: Part) -> Ints:
+    """The output rows of a part, in the order in which they were written."""
+    return _drawn(given, part.number, part.block).part(part.low, part.high).out
+
+
+def source_rows(given: Kept, task: Task) -> Ints:
     """The source rows that a task reads, each once."""
-    plan = _context(context_path).plan
+    plan = context_of(given).plan
     blocks = (plan.draw(piece.number, piece.block) for piece in task.pieces)
     return np.unique(np.concatenate([block.members for block in blocks]))
 
@@ -235,15 +239,16 @@ def _split(plan: Plan, piece: Piece, borders: Sequence[int]) -> Iterator[Piece]:
 
 def forget() -> None:
     """Let go of the last run's source: this process may go on for long."""
-    _context.cache_clear()
+    context_of.cache_clear()
     _source.cache_clear()
     _of_thread.__dict__.clear()
     _drawn.cache_clear()
 
 
 @lru_cache(maxsize=1)
-def _context(path: Path) -> Context:
-    context: Context = kept(path)
+def context_of(given: Kept) -> Context:
+    """What the parent has handed over, as this process has it."""
+    context: Context = kept(given)
     return context
 
 
@@ -258,8 +263,8 @@ def _buffer() -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=1)
-def _source(path: Path) -> Source:
-    source: Source = kept(path)
+def _source(given: Kept) -> Source:
+    source: Source = kept(given)
     return source
 
 
@@ -270,13 +275,13 @@ def _same_members(plan: Plan, todo: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 
 @lru_cache(maxsize=1)
-def _drawn(context_path: Path, number: int, block: int) -> Block:
+def _drawn(given: Kept, number: int, block: int) -> Block:
     """A block, of which several tasks may be parts."""
-    return _context(context_path).plan.draw(number, block)
+    return context_of(given).plan.draw(number, block)
 
 
-def _rows_of(context_path: Path, piece: Piece, alone: bool) -> Block:
-    block = _drawn(context_path, piece.number, piece.block).part(piece.low, piece.high)
+def _rows_of(given: Kept, piece: Piece, alone: bool) -> Block:
+    block = _drawn(given, piece.number, piece.block).part(piece.low, piece.high)
     return block.compact() if alone else block
 
 

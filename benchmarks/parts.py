@@ -112,7 +112,7 @@ def _made(job: Job, books: Books) -> dict[str, float]:
     with ExitStack() as stack:
         output = product.laid_out(job, plan, books, source, books.keep(source), (), "", stack)
         tasks = list(worker.cut(plan, output.chunk_rows, 1))
-        assert output.sink is not None
+        assert output.sink is not None and output.context is not None
         stack.enter_context(_clocks(spent, type(output.sink.writer)))
         stack.enter_context(mock.patch.object(worker, "_may_die", lambda: True))  # as in a worker
         began, found = time.thread_time(), Records()

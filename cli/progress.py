@@ -94,6 +94,10 @@ class Meter:
                 dynamic_ncols=columns > 0,
                 ncols=None if columns else _COLUMNS,
             )
+        if progress.rows == progress.kept and progress.checked:
+            self._bar.set_description_str(f"checked {progress.checked:,}")
+        elif self._bar.desc:
+            self._bar.set_description_str("")
         self._bar.update(progress.rows - self._bar.n)  # what was there is no part of the rate
 
     def _print(self, progress: Progress) -> None:
@@ -106,6 +110,8 @@ class Meter:
             where = counted(progress.workers, "worker") if progress.workers else "this process"
             rows = "rows" if progress.total is None else counted(progress.total, "row")
             kept = f", of which {progress.kept:,} are there" if progress.kept else ""
+            if progress.checked:
+                kept += f" ({progress.checked:,} checked)"
             click.echo(f"{self._doing} {rows} in {where}{kept}", err=True)
             return
         rate = made / progress.seconds

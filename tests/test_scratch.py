@@ -33,7 +33,7 @@ from pathlib import Path
 from augtool.scratch import scratch_in
 with scratch_in(sys.argv[1], Path("unused")) as folder:
     (folder / "much").write_bytes(b"data")
-    print(folder, flush=True)
+    print(folder.resolve(), flush=True)
     sys.stdin.read()
 """
 
@@ -72,7 +72,7 @@ def test_a_run_unpacks_in_the_folder_and_leaves_nothing(
     seen, unpacked = [], _staging.unpacked
 
     def noted(path: Path, decompressed: Any, copy: Path, *rest: Any) -> Path:
-        seen.append(copy)
+        seen.append(copy.resolve())
         return unpacked(path, decompressed, copy, *rest)
 
     monkeypatch.setattr(_staging, "unpacked", noted)
@@ -121,7 +121,7 @@ def test_a_folder_that_is_cleared_while_it_begins_is_not_used(
     monkeypatch.setattr(Path, "mkdir", slow)
     with scratch_in(str(place), place) as own:
         assert own.is_dir()
-        assert made[0] not in own.parents
+        assert made[0] not in own.resolve().parents
 
 
 def test_a_place_that_is_none_is_one_line(archive: Path, place: Path) -> None:
@@ -159,4 +159,4 @@ def test_what_will_be_unpacked_is_said_unless_quiet(
 def test_what_a_child_process_says_arrives(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "augtool"):
         assert isolated(_telling.tell, "in.h5", 70_000_000, Path("here")) is None
-    assert caplog.messages == ["unpacking in.h5: 70,000,000 bytes in here"]
+    assert caplog.messages == [f"unpacking in.h5: 70,000,000 bytes in {Path('here').resolve()}"]

@@ -25,6 +25,7 @@ from typing import Any
 
 from augtool import kernels
 from augtool.engines._channel import Channel, channel
+from augtool.handover import Kept, take
 from augtool.isolate import bare_main, end_with_parent, process_context, start_server
 from augtool.locks import hold
 
@@ -48,12 +49,13 @@ class _Call:
 @dataclass
 class _Worker:
     """A process, what joins us, and the calls that it has and has not answered; ``prepared`` is one
-    that need not prepare (any more)."""
+    that need not prepare (any more). ``has`` names the values that it has been handed."""
 
     process: Any
     channel: Channel
     prepared: bool
     ready: bool = False
+    has: set[str] = field(default_factory=set)
     calls: deque[_Call] = field(default_factory=deque)
 
 
@@ -154,19 +156,25 @@ class ProcessExecutor(Executor):
     def _hand_out(self) -> None:
         """Give each worker a call, and one more to go on with at once."""
         for one in self._crew:
-            if self._first is not None and one.ready and not one.prepared:
+            if self._first is not None and one.ready and not one.prepared and not one.calls:
                 one.prepared = True
                 self._give(one, dataclasses.replace(self._first, future=Future()))
         for depth in range(1, _AHEAD + 1):
             for one in self._crew:
                 while self._waiting and one.ready and len(one.calls) < depth:
+                    if one.calls and _missing(one, self._waiting[0]):
+                        break  # what is large must find it listening: see `channel`
                     self._give(one, self._waiting.popleft())
 
     def _give(self, one: _Worker, call: _Call) -> None:
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            one.channel.send((call.function, call.args, call.kwargs))
+            for value in _missing(one, call):
+                one.channel.send(value)
+                one.has.add(value.name)
+            args = [each.bare() if isinstance(each, Kept) else each for each in call.args]
+            one.channel.send((call.function, args, call.kwargs))
         except (OSError, EOFError):  # it has died: its end of the pipe will say so
             one.calls.append(call)
         except Exception as error:  # cannot be pickled
@@ -239,6 +247,9 @@ def _serve(channel: Channel, locks: tuple[Path, ...]) -> None:
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         channel.send(None)
         while (call := channel.receive()) is not None:
+            if isinstance(call, Kept):
+                take(call)
+                continue
             function, args, kwargs = call
             answer: tuple[bool, Any]
             try:
@@ -248,6 +259,11 @@ def _serve(channel: Channel, locks: tuple[Path, ...]) -> None:
                 answer = (False, error)
             channel.send(answer)
             del call, answer
+
+
+def _missing(one: _Worker, call: _Call) -> list[Kept]:
+    """The values in the arguments of a call that a worker must be handed before."""
+    return [each for each in call.args if isinstance(each, Kept) and each.name not in one.has]
 
 
 def start_early(method: str) -> None:

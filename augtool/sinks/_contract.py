@@ -143,6 +143,14 @@ class Writer(Protocol):
         """What the parent must append for this writer, in order; afterwards it is forgotten."""
         ...
 
+    def written(
+        self, field: str, rows: npt.NDArray[Any], pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer] | None:
+        """What `write` has returned for these rows, as it lies on the disk while the output is not
+        complete; None where it lies in ``pieces``, which are those of the task that had the rows,
+        or nowhere. Raises OSError and ValueError for what is cut or damaged."""
+        ...
+
 
 class Sink(Protocol):
     """An output under construction, in the parent."""
@@ -163,6 +171,11 @@ class Sink(Protocol):
 
     def position(self) -> Position:
         """Where it stands; all up to there has been handed to the system."""
+        ...
+
+    def file(self, number: int) -> Path | None:
+        """The file that ``position().file`` has numbered; None where that is no file that pieces
+        are appended to."""
         ...
 
     def finish(self, digests: Digests) -> None:

@@ -6,7 +6,7 @@ import bisect
 import itertools
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from augtool.errors import OutputError
 from augtool.sinks._contract import Buffer, Encoded
 
 _OPEN_FILES = 32
+_BOTH_WAYS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,30 @@ class PlacedWriter:
         """Nothing: all is written."""
         return ()
 
+    def written(
+        self, field: str, rows: npt.NDArray[np.int64], _pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer]:
+        """See `Writer`."""
+        edges = np.flatnonzero(np.diff(rows) != 1) + 1
+        starts = [0, *edges.tolist(), len(rows)]
+        return [
+            data
+            for start, stop in itertools.pairwise(starts)
+            for data in self._read_run(self.places[field], int(rows[start]), stop - start)
+        ]
+
+    def _read_run(self, places: tuple[Place, ...], row: int, count: int) -> Iterator[bytes]:
+        """The bytes of adjacent rows."""
+        while count > 0:
+            place = places[bisect.bisect_right(places, row, key=_first_row) - 1]
+            some = min(count, place.stop - row)
+            length = some * place.row_bytes
+            data = read_all(self._handle(place.path), length, _offset_of(place, row))
+            if len(data) < length:
+                raise ValueError(f"{place.path.name} is cut")
+            yield data
+            row, count = row + some, count - some
+
     def _write_run(
         self, places: tuple[Place, ...], row: int, data: memoryview, start: int, stop: int
     ) -> None:
@@ -78,7 +103,7 @@ class PlacedWriter:
             step = place.row_bytes
             part = data[start * step : (start + count) * step]
             try:
-                write_all(self._handle(place.path), part, place.offset + (row - place.start) * step)
+                write_all(self._handle(place.path), part, _offset_of(place, row))
             except OSError as error:
                 raise refused(place.path, error) from error
             row, start = row + count, start + count
@@ -87,12 +112,16 @@ class PlacedWriter:
         if path not in self._handles:
             if len(self._handles) >= _OPEN_FILES:
                 os.close(self._handles.pop(next(iter(self._handles))))
-            self._handles[path] = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+            self._handles[path] = os.open(path, _BOTH_WAYS)
         return self._handles[path]
 
 
 def _first_row(place: Place) -> int:
     return place.start
+
+
+def _offset_of(place: Place, row: int) -> int:
+    return place.offset + (row - place.start) * place.row_bytes
 
 
 def check_space(path: Path, needed: int) -> None:
@@ -133,6 +162,7 @@ def output_folder(path: Path) -> Path:
     """The folder that holds the output of which ``path``, in the books, is a part; or stdout."""
     if str(path) == "-":
         return Path("stdout")
+    path = Path(os.path.realpath(path))  # the books are reached by a descriptor
     books = next((one for one in path.parents if one.name.endswith(".augtool")), path.parent)
     return books.parent.resolve()
 
@@ -146,6 +176,22 @@ def write_all(handle: int, data: memoryview, offset: int) -> None:
             os.lseek(handle, offset, os.SEEK_SET)
             written = os.write(handle, data)
         data, offset = data[written:], offset + written
+
+
+def read_all(handle: int, length: int, offset: int) -> bytes:
+    """Up to ``length`` bytes from a byte of an open file on; fewer where it ends."""
+    parts: list[bytes] = []
+    while length:
+        if hasattr(os, "pread"):
+            part = os.pread(handle, length, offset)
+        else:
+            os.lseek(handle, offset, os.SEEK_SET)
+            part = os.read(handle, length)
+        if not part:
+            break
+        parts.append(part)
+        length, offset = length - len(part), offset + len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def bytes_of(values: npt.NDArray[Any]) -> memoryview:

@@ -85,6 +85,10 @@ class TableSink:
         """The file that is open; its end is what makes it one, so of its bytes none count."""
         return Position(self.number)
 
+    def file(self, number: int) -> Path | None:
+        """See `Sink`."""
+        return self.tables[number].path
+
     def finish(self, digests: Digests) -> None:
         """Complete the last file."""
         self._complete(digests)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from augtool.encode import Encoding, encoding
 from augtool.errors import UsageError
 from augtool.sinks._class_folders import class_folders, numbered_folders
-from augtool.sinks._columns import Column, RowBuffer, numbers
+from augtool.sinks._columns import Column, RowBuffer, arrow_schema, numbers
 from augtool.sinks._contract import Buffer, Encoded, Order, Position
 from augtool.sinks._folder_rows import read
 from augtool.sinks._places import bytes_of, refused
@@ -143,6 +143,28 @@ class FolderWriter:
     def encoded(self) -> Sequence[Encoded]:
         """All rows of the table since the last call, as one piece."""
         return self.buffer.encoded()
+
+    def written(
+        self, field: str, rows: npt.NDArray[np.int64], pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer] | None:
+        """See `Writer`: the images; all else is in the pieces, and so are the images' names."""
+        if field != "images":
+            return None
+        names = self._names(pieces)
+        paths = [self.train / names[row] for row in rows.tolist()]
+        if any(path.is_symlink() for path in paths):
+            raise ValueError("an image is a link")
+        return [path.read_bytes() for path in paths]
+
+    def _names(self, pieces: Sequence[Encoded]) -> dict[int, str]:
+        """The file of each row, from ``train`` on."""
+        import pyarrow as pa
+
+        schema, names = arrow_schema(self.buffer.columns), dict[int, str]()
+        for piece in pieces:
+            batch = pa.ipc.read_record_batch(pa.py_buffer(piece.data), schema)
+            names.update(enumerate(batch.column(_FILE_NAME.name).to_pylist(), piece.row))
+        return names
 
     def _write_image(self, row: int, id: int) -> str:
         """Write the image that has waited longest; returns its name from ``train`` on."""

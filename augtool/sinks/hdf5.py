@@ -209,6 +209,10 @@ class Hdf5Sink:
         """The file that is open; none of its chunks count, since its index is in memory."""
         return Position(max(self._number, 0))
 
+    def file(self, number: int) -> Path | None:
+        """See `Sink`."""
+        return self.files[number].path
+
     def _data_set(self, name: str) -> tuple[Any, int]:
         """A data set of the file that is open, and its rank: to look it up takes as long as to
         write a chunk."""
@@ -304,6 +308,12 @@ class Hdf5Writer:
         done = sorted(self._done, key=lambda piece: (piece.row, piece.field))
         self._done = []
         return done
+
+    def written(
+        self, field: str, rows: npt.NDArray[np.int64], pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer] | None:
+        """See `Writer`: what is chunked lies in the pieces."""
+        return None if field in self.row_bytes else self.placed.written(field, rows, pieces)
 
     def _encode(self, field: str, rows: npt.NDArray[np.int64], data: memoryview) -> None:
         step, at = self.row_bytes[field], 0

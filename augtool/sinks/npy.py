@@ -115,6 +115,10 @@ class NpySink:
         """Always the same: workers write in place."""
         return Position()
 
+    def file(self, _number: int) -> Path | None:
+        """None: workers write in place."""
+        return None
+
     def finish(self, _digests: Digests) -> None:
         """Nothing: each file is complete when its rows are there."""
 

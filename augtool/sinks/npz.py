@@ -200,6 +200,10 @@ class NpzSink:
         """Always the same: workers write in place."""
         return Position()
 
+    def file(self, _number: int) -> Path | None:
+        """None: workers write in place."""
+        return None
+
     def finish(self, digests: Digests) -> None:
         """Write the CRCs, the last member and the list of members."""
         crcs = digests.whole()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -56,6 +57,12 @@ class NullWriter:
         """Nothing."""
         return ()
 
+    def written(
+        self, _field: str, _rows: npt.NDArray[Any], _pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer] | None:
+        """None: nothing is written."""
+        return None
+
 
 @dataclass(frozen=True)
 class NullSink:
@@ -70,6 +77,10 @@ class NullSink:
     def position(self) -> Position:
         """Always the same."""
         return Position()
+
+    def file(self, _number: int) -> Path | None:
+        """None: there is no file."""
+        return None
 
     def finish(self, _digests: Digests) -> None:
         """Nothing."""

@@ -135,3 +135,9 @@ class ParquetWriter:
     def encoded(self) -> Sequence[Encoded]:
         """All rows since the last call, as one piece."""
         return self.buffer.encoded()
+
+    def written(
+        self, _field: str, _rows: npt.NDArray[Any], _pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer] | None:
+        """None: all of it is in the pieces."""
+        return None

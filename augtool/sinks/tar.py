@@ -99,6 +99,13 @@ class TarSink:
         """The archive that is open, and its size."""
         return Position(self._number, self._size)
 
+    def file(self, number: int) -> Path | None:
+        """See `Sink`; a stream is none."""
+        path = self.order.path
+        if self.order.to_stdout:
+            return None
+        return path / _name_of(number) if path.is_dir() else path
+
     def finish(self, digests: Digests) -> None:
         """Complete the last archive, which is the first where there are no rows."""
         if self._number < 0:
@@ -125,8 +132,7 @@ class TarSink:
 
     @property
     def _path(self) -> Path:
-        path = self.order.path
-        return path / _name_of(self._number) if path.is_dir() else path
+        return self.file(self._number) or self.order.path
 
     def _write(self, data: Buffer) -> None:
         assert self._stream is not None
@@ -198,6 +204,12 @@ class TarWriter:
         ]
         self._rows, self._images, self._others = [], [], {}
         return pieces
+
+    def written(
+        self, _field: str, _rows: npt.NDArray[Any], _pieces: Sequence[Encoded]
+    ) -> Sequence[Buffer] | None:
+        """None: all of it is appended."""
+        return None
 
     def _row(self, at: int, fields: Mapping[str, npt.NDArray[Any]]) -> list[bytes]:
         """The files of one row, one after another."""

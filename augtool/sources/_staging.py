@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import shutil
 import zlib
 from collections.abc import Callable
@@ -95,6 +96,6 @@ def check_room(folder: Path, where: str, nbytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if nbytes > free:
         raise SourceError(
-            f"{folder}: a copy of {where} needs {nbytes:,} bytes and {free:,} are free; make room, "
-            "or name another place with --scratch DIR"
+            f"{os.path.realpath(folder)}: a copy of {where} needs {nbytes:,} bytes and {free:,} "
+            "are free; make room, or name another place with --scratch DIR"
         )

@@ -16,7 +16,8 @@ _TRAILER = 4  # bytes at the end of a gzip file: the size of what was packed las
 def tell(where: str, nbytes: int, folder: Path, about: str = "") -> None:
     """Say that a copy of ``where`` will take so many bytes in ``folder``, if they are many."""
     if nbytes >= _WORTH_SAYING:
-        LOGGER.info("unpacking %s: %s%s bytes in %s", where, about, f"{nbytes:,}", folder)
+        place = os.path.realpath(folder)  # it may be reached by a descriptor
+        LOGGER.info("unpacking %s: %s%s bytes in %s", where, about, f"{nbytes:,}", place)
 
 
 def expected(path: Path) -> int:

@@ -128,31 +128,30 @@ def _explain(
 def _explained(
     opened: Any, row: int, spec: str | None, reading: Reading, beside: tuple[str | None, str | None]
 ) -> RowInfo:
-    import tempfile
-
     from augtool.explanation import explain
     from augtool.recipe import Reading
+    from augtool.scratch import temporary
     from augtool.sources import open_source
 
     if spec is None:
         return explain(opened, row)
     if reading == Reading():  # the output knows how it was read
         reading = opened.recipe.reading
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        return explain(opened, row, open_source(spec, reading, Path(scratch), *beside))
+    with temporary() as scratch:
+        return explain(opened, row, open_source(spec, reading, scratch, *beside))
 
 
 def _list(
     path: str, reading: Reading, beside: tuple[str | None, str | None], as_json: bool
 ) -> None:
     import csv
-    import tempfile
 
     from augtool.inspection import listed, listing
+    from augtool.scratch import temporary
     from augtool.sources import open_source
 
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
-        source = open_source(path, reading, Path(scratch), *beside)
+    with temporary() as scratch:
+        source = open_source(path, reading, scratch, *beside)
         keys, rows = listed(source), listing(source)
         if as_json:
             for one in rows:

@@ -82,18 +82,17 @@ def _planned(name: str) -> click.Command:
 
 
 def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
-    import tempfile
-
     from augtool.run import open_for, plan_of
     from augtool.saved_plan import first_line
+    from augtool.scratch import temporary
 
     output, recipe = given["output"], from_given.recipe_from(given, recipe)
     if output is not None:
         _check_output(output, from_given.inputs_read(given, *given["input"]), given["overwrite"])
-    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
+    with temporary() as scratch:
         masks = from_given.masks_from(given)
         source = open_for(
-            recipe, given["input"], Path(scratch), masks, given["labels"], given["in_format"]
+            recipe, given["input"], scratch, masks, given["labels"], given["in_format"]
         )
         plan = plan_of(recipe, source)
     start, stop = given["rows"] or (0, plan.total)

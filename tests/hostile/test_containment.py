@@ -13,7 +13,7 @@ import numpy as np
 
 PROGRAM = """
 import json, os, sys, tempfile
-allowed = (os.getcwd(), tempfile.gettempdir(), "/dev/", sys.argv[2])
+allowed = (os.getcwd(), os.path.realpath(tempfile.gettempdir()), "/dev/", sys.argv[2])
 found, watching = [], False
 
 def hook(event, args):
@@ -28,7 +28,7 @@ def hook(event, args):
     if event == "exec" and "OWNED" in repr(args):
         found.append([event, repr(args)])
     if event == "open" and isinstance(args[0], (str, bytes)) and args[2] is not None:
-        path = os.path.abspath(os.fsdecode(args[0]))
+        path = os.path.realpath(os.fsdecode(args[0]))
         writes = args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         if writes and not path.startswith(allowed):
             found.append([event, path])

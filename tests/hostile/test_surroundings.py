@@ -157,7 +157,7 @@ def test_an_input_that_changes_under_a_run_is_named(
 
 HELPER = """
 import os
-from augtool.books import kept
+from augtool.handover import kept
 
 def shrink(path, file):
     pixels = kept(path).pixels
