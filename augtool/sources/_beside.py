@@ -57,13 +57,20 @@ class Labelled:
     warnings: tuple[str, ...]
 
 
-def metadata_in(root: bytes) -> Path | None:
-    """The table called metadata in a folder, if it has one."""
+def metadata_in(root: bytes, follow: bool) -> tuple[Path | None, tuple[str, ...]]:
+    """The table called metadata in a folder, if it has one; and the warning about one that is a
+    link, which is not read unless links are followed."""
+    warnings: tuple[str, ...] = ()
     for suffix in _tables.SUFFIXES:
         path = Path(os.fsdecode(root)) / f"metadata{suffix}"
-        if path.is_file():
-            return path
-    return None
+        if path.is_symlink() and not follow:
+            warnings += (
+                f"{shown(os.fsencode(path))}: is a link, so it is not read; use --follow-links, or "
+                "name the table with --labels",
+            )
+        elif path.is_file():
+            return path, warnings
+    return None, warnings
 
 
 def check_no_table(spec: str, reading: Reading) -> None:

@@ -15,6 +15,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 # A file that has become a pipe since it was listed must not block; Windows needs O_BINARY.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = _FLAGS | getattr(os, "O_NOFOLLOW", 0)
 
 
 def content_of(
@@ -24,12 +25,14 @@ def content_of(
     most: int,
     first: int | None = None,
     within: int | None = None,
+    follow: bool = False,
 ) -> bytes:
     """The bytes of a file under ``root``, of which there are at most ``most``, or the ``first`` so
     many of them, whatever its size.
 
     ``within`` is a descriptor of ``root``, if there is one: a third of what opening a small file
-    takes is the way to its folder.
+    takes is the way to its folder. Unless links are followed, one that has taken the place of the
+    file is not.
 
     Raises `InputChanged` when its size or time is another, and `BrokenInput`, with ``row``, when it
     is too large or cannot be read.
@@ -39,7 +42,7 @@ def content_of(
         raise BrokenInput(int(row), _listing.shown(name), too_large(size, most))
     try:
         path = root + b"/" + name if within is None else name
-        descriptor = os.open(path, _FLAGS, dir_fd=within)
+        descriptor = os.open(path, _FLAGS if follow else _NO_LINK, dir_fd=within)
         try:
             status = os.fstat(descriptor)
             if status.st_size != size or status.st_mtime_ns != time:

@@ -36,6 +36,7 @@ EXTENSIONS = frozenset(
 )
 _HEIF = frozenset({b".heic", b".heif"})
 _LINKED, _SEEN = "linked folders (--follow-links)", "linked folders seen already"
+LINKED_FILES = "linked files (--follow-links)"
 _EXTRA = " (pip install 'augtool[heic]')"  # in the line that counts what was not read
 SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
 _CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
@@ -158,6 +159,20 @@ def shown(name: bytes) -> str:
     """A name as a person can read it, on one line: undecodable and control bytes are escaped."""
     text = name.decode("utf-8", "backslashreplace")
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def count_of_links(left_out: Mapping[str, int]) -> int:
+    """How many links were not followed."""
+    return left_out.get(LINKED_FILES, 0) + left_out.get(_LINKED, 0)
+
+
+def links_not_followed(left_out: Mapping[str, int]) -> tuple[str, ...]:
+    """The warning about links that were not followed, if there were any."""
+    counts = {kind: left_out.get(kind, 0) for kind in (LINKED_FILES, _LINKED)}
+    said = [f"{count:,} {kind.partition(' (')[0]}" for kind, count in counts.items() if count]
+    if not said:
+        return ()
+    return (f"{' and '.join(said)} are not read; use --follow-links to read what they link to",)
 
 
 def not_read(left_out: Mapping[str, int]) -> str:
@@ -339,7 +354,7 @@ def _level(root: bytes, follow: bool) -> Level:
             else:
                 folders.append(entry.name)
         else:
-            _sort_in(entry, entry.name, lowered, images, left_out)
+            _sort_in(entry, entry.name, lowered, images, left_out, follow)
     if images.names and folders:
         left_out["images outside class folders"] = len(images.names)
     return Level(tuple(sorted(folders, key=text)), len(images.names), left_out)
@@ -413,7 +428,8 @@ def _gather(
                 elif links is not None and _is_folder(entry, True):
                     links.append(before + name)
                 else:
-                    _sort_in(entry, before + name, lowered, files, left_out, within)
+                    follow = links is not None
+                    _sort_in(entry, before + name, lowered, files, left_out, follow, within)
                     listening.found(1)
 
 
@@ -431,14 +447,18 @@ def _sort_in(
     lowered: bytes,
     images: Files,
     left_out: Counter[str],
+    follow: bool,
     within: int | None = None,
 ) -> None:
     """Count one entry that is no folder as an image or as left out, without opening it: to open a
-    pipe blocks for ever."""
+    pipe blocks for ever. A link counts as what it leads to where links are followed."""
     ending = extension(lowered)
     if not is_image(ending):
         linked = entry.is_symlink() and os.path.isdir(entry.path)  # noqa: PTH112 (paths of bytes)
         left_out[_LINKED if linked else kind_of(ending)] += 1
+        return
+    if entry.is_symlink() and not follow:
+        left_out[LINKED_FILES] += 1
         return
     try:
         # From its folder: the system need not walk the whole path again for each file.
@@ -456,6 +476,7 @@ def _check_structure(root: bytes, spec: str, level: Level, follow: bool) -> None
     """Raise `UsageError` when the folders under ``root`` do not look like classes."""
     if not level.folders:
         if not level.images:
+            check_not_all_links(spec, level.left_out)
             rest = f" (not read: {not_read(level.left_out)})" if level.left_out else ""
             raise UsageError(f"{spec}: holds no images{rest}; expected {spec}/CLASS/IMAGE.jpg")
         raise UsageError(
@@ -470,6 +491,16 @@ def _check_structure(root: bytes, spec: str, level: Level, follow: bool) -> None
     if len(level.folders) == 1 and nested and not level.images:
         inner = f"{spec}/{shown(nested[0])}"
         raise UsageError(f"{spec}: holds one folder that only holds folders; try --in {inner}")
+
+
+def check_not_all_links(spec: str, left_out: Counter[str]) -> None:
+    """Raise `UsageError` where links are all that is left of a source."""
+    links = count_of_links(left_out)
+    if links and links == left_out.total():
+        raise UsageError(
+            f"{spec}: holds {links:,} links and nothing else; links are not followed unless you "
+            "say so: use --follow-links"
+        )
 
 
 def _holds_folders(root: bytes, folder: bytes, follow: bool) -> bool:
