@@ -19,6 +19,7 @@ from augtool.sources import _tables
 from augtool.sources._cells import labels_of
 from augtool.sources._column import Column
 from augtool.sources._contract import Rows
+from augtool.sources._extents import Version, check_version
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
 from augtool.sources._stored_targets import (
@@ -121,8 +122,13 @@ def from_table(
     """
     where = shown(os.fsencode(path))
     if path.suffix.lower() == ".npy":
+        version = Version.of(path) if path.is_file() else None
         array = LabelArray("", _npy_labels(path, where, len(names), reading), where)
-        return _labelled(names, list(range(len(names))), [array], reading, scratch, where, ())
+        every = list(range(len(names)))
+        labelled = _labelled(names, every, [array], reading, scratch, where, ())
+        if version is not None:
+            check_version(path, version)
+        return labelled
     table = _tables.opened(path)
     name_column = _name_column(table, reading, where)
     label_columns = _label_columns(table, reading, where, name_column)

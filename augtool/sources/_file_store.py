@@ -36,12 +36,12 @@ class FileStore:
         return self.listing.stamp()
 
     def name(self, row: int) -> bytes:
-        relative, _, _ = next(self.listing.files(np.array([row])))
+        relative, *_ = next(self.listing.files(np.array([row])))
         return relative
 
     def names(self) -> Iterator[bytes]:
         files = self.listing.files(np.arange(len(self.listing.sizes)))
-        return (name for name, _, _ in files)
+        return (name for name, *_ in files)
 
     def contents(self, rows: Rows) -> Iterator[tuple[int, bytes]]:
         wanted = (

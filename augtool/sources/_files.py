@@ -7,9 +7,12 @@ import os
 
 from augtool.errors import BrokenInput, InputChanged
 from augtool.sources import _caps, _listing
+from augtool.sources._extents import changed_ns
+from augtool.sources._listing import INT64, UNKNOWN
 
-ListedFile = tuple[bytes, int, int]
-"""Relative name, bytes, and modification time in nanoseconds."""
+ListedFile = tuple[bytes, int, int, int, int]
+"""Relative name, bytes, modification time in nanoseconds, inode, and change time in nanoseconds;
+the last two `UNKNOWN` where a listing was kept by another run."""
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -37,17 +40,19 @@ def content_of(
     Raises `InputChanged` when its size or time is another, and `BrokenInput`, with ``row``, when it
     is too large or cannot be read.
     """
-    name, size, time = file
+    name, size, *_ = file
     if first is None and size > most:
         raise BrokenInput(int(row), _listing.shown(name), too_large(size, most))
     try:
         path = root + b"/" + name if within is None else name
         descriptor = os.open(path, _FLAGS if follow else _NO_LINK, dir_fd=within)
         try:
-            status = os.fstat(descriptor)
-            if status.st_size != size or status.st_mtime_ns != time:
+            if not _is(file, os.fstat(descriptor)):
                 raise _changed(name, "has changed since it was listed")
-            return _read(descriptor, size if first is None else min(size, first))
+            data = _read(descriptor, size if first is None else min(size, first))
+            if not _is(file, os.fstat(descriptor)):
+                raise _changed(name, "has changed while it was read")
+            return data
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -56,6 +61,16 @@ def content_of(
         if error.errno in _GONE:
             raise _changed(name, "is gone since it was listed") from error
         raise BrokenInput(int(row), _listing.shown(name), str(error.strerror)) from error
+
+
+def _is(file: ListedFile, status: os.stat_result) -> bool:
+    """Whether a file is the one that was listed, as it was."""
+    _, size, time, inode, changed = file
+    return (
+        status.st_size == size
+        and status.st_mtime_ns == time
+        and (inode == UNKNOWN or (status.st_ino & INT64 == inode and changed_ns(status) == changed))
+    )
 
 
 def too_large(size: int, most: int) -> str:

@@ -94,7 +94,7 @@ class FolderMasks:
             )
 
     def _broken(self, row: int, reason: str) -> BrokenInput:
-        name, _, _ = next(self.listing.files(np.array([row])))
+        name, *_ = next(self.listing.files(np.array([row])))
         return BrokenInput(row, _listing.shown(os.path.join(self.root, name)), reason)  # noqa: PTH118
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augtool import regular
+from augtool import regular, strict_json
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
@@ -93,6 +93,8 @@ def _opened(
     scratch: Path,
     linked: tuple[str, ...] = (),
 ) -> Source:
+    beside = (*chosen.labels.values(), *filter(None, (chosen.masks,)))
+    others = {path: Version.of(path) for path in beside if path.is_file()}
     version = Version.of(chosen.images)
     images = _extent(chosen.images, PIXEL_DTYPES)
     extents = {name: _extent(path) for name, path in chosen.labels.items()}
@@ -118,7 +120,7 @@ def _opened(
         masks = mask_extent(masks)
     found = Found(images, layout, targets, masks, images.nbytes, (*linked, *warnings))
     find_column = partial(_column, spec, inside, images.shape[0], scratch)
-    return source_of(chosen.images, version, found, reading, find_column)
+    return source_of(chosen.images, version, found, reading, find_column, others)
 
 
 def _arrays_in(folder: Path) -> dict[str, Path]:
@@ -255,7 +257,7 @@ def _class_names(folder: Path, follow: bool) -> dict[str, tuple[str, ...]]:
     if not follow and (manifest.is_symlink() or manifest.parent.is_symlink()):
         return {}
     try:
-        said = json.loads(regular.text_of(manifest))["attributes"]
+        said = strict_json.loads(regular.text_of(manifest))["attributes"]
         return {
             key.removeprefix("class_names").removeprefix("_"): tuple(map(str, json.loads(value)))
             for key, value in said.items()
