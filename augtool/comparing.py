@@ -7,9 +7,10 @@ encoder makes of the row again: on the average they differ by at most `TOLERANCE
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from augtool.masks import has_ids
 from augtool.origin import check_origin
 from augtool.output import Output
 from augtool.plan import Plan
-from augtool.recipe import Recipe
+from augtool.recipe import Recipe, without_grants
 from augtool.rereading import Look
 from augtool.run import open_for, plan_of
 from augtool.schema import SEAL, Shape, seal_of
@@ -49,13 +50,15 @@ _BYTES = 64 << 20  # of pixels that are in memory for them, about
 
 @dataclass(frozen=True)
 class Input:
-    """Where the source of an output is, and how it is read besides what the recipe says."""
+    """Where the source of an output is, and how it is read besides what the recipe says;
+    ``grants`` has those of `augtool.recipe.GRANTS` that are not as usual."""
 
     spec: tuple[str, ...]
     masks: str | None = None
     labels: str | None = None
     kind: str | None = None
     other_source: bool = False
+    grants: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,14 @@ def compare(state: Verifying, look: Look, given: Input, sample: int | None) -> i
         books = Books(folder, state.path)
         books.scratch.mkdir()
         with output.open(state.path) as opened:
-            recipe = opened.recipe
+            recipe = without_grants(opened.recipe)
+            reading = dataclasses.replace(recipe.reading, **given.grants)
+            recipe = dataclasses.replace(recipe, reading=reading)
             partial = look.runs is not None and look.runs != ((0, look.rows),)
         source = open_for(recipe, given.spec, books.scratch, given.masks, given.labels, given.kind)
         if not given.other_source:
             files = [*expanded(given.spec), *filter(None, (given.masks, given.labels))]
-            check_origin(str(state.path), attributes, source, files)
+            check_origin(str(state.path), attributes, source, files, recipe.reading.follow_links)
         comparison = Comparison(
             str(state.path),
             source,

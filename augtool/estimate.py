@@ -117,7 +117,7 @@ def _check_made_before(job: Job, source: Source, plan: Plan) -> None:
     output = Path(job.output)
     if books_of(output).exists() or not os.path.lexists(output) or job.overwrite:
         return
-    content = content_of(files_of(job)) if job.strict else ""
+    content = content_of(files_of(job), job.recipe.reading.follow_links) if job.strict else ""
     if made_before(job, order_of(job, plan, source, output, content), output) is None:
         check_free(output, overwrite=False)
 

@@ -57,9 +57,10 @@ def left_out(specs: Sequence[str], source: Source, labels: str | None = None) ->
     if store is None:
         return
     used = sorted(store.names())
+    follow = source.reading.follow_links if hasattr(source, "reading") else False
     for spec in specs:
         before = f"{Path(spec).name}/".encode("utf-8", "surrogateescape") if len(specs) > 1 else b""
-        for name, reason in _unused(spec, store, used, before, labels):
+        for name, reason in _unused(spec, store, used, before, labels, follow):
             yield Unused(spec, text_of(name), reason)
 
 
@@ -89,18 +90,25 @@ def _part_of(specs: Sequence[str], source: Source, row: int) -> tuple[str, Any, 
 
 
 def _unused(
-    spec: str, store: Any, used: Sequence[bytes], before: bytes, labels: str | None
+    spec: str,
+    store: Any,
+    used: Sequence[bytes],
+    before: bytes,
+    labels: str | None,
+    follow: bool,
 ) -> Iterator[tuple[bytes, str]]:
     root = getattr(store, "root", None)
     if root is not None:
         own = None if labels is None else os.fsencode(Path(labels).resolve())
-        return _files(root, used, own)
+        return _files(root, used, own, follow)
     if zipfile.is_zipfile(spec):
         return _zipped(spec, used)
     return _archived(spec, used, before)
 
 
-def _files(root: bytes, used: Sequence[bytes], labels: bytes | None) -> Iterator[tuple[bytes, str]]:
+def _files(
+    root: bytes, used: Sequence[bytes], labels: bytes | None, follow: bool
+) -> Iterator[tuple[bytes, str]]:
     """The files below a folder that are not among the ``used`` ones, sorted."""
     waiting, nested = [b""], any(b"/" in name for name in used)
     while waiting:
@@ -116,14 +124,16 @@ def _files(root: bytes, used: Sequence[bytes], labels: bytes | None) -> Iterator
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(name)
             elif not _has(used, name):
-                reason = _reason(entry, name, used, nested)
+                reason = _reason(entry, name, used, nested, follow)
                 table = name in _TABLES and reason.startswith("not an image")
                 is_labels = labels is not None and os.path.realpath(entry.path) == labels
                 if reason and not is_labels and not (table and not nested):
                     yield name, reason
 
 
-def _reason(entry: os.DirEntry[bytes], name: bytes, used: Sequence[bytes], nested: bool) -> str:
+def _reason(
+    entry: os.DirEntry[bytes], name: bytes, used: Sequence[bytes], nested: bool, follow: bool
+) -> str:
     """Why a file is not used; empty for a link to a folder whose files are."""
     if any(_listing.is_clutter(part.lower()) for part in name.split(b"/")):
         return "hidden, or left behind by a system"
@@ -136,6 +146,7 @@ def _reason(entry: os.DirEntry[bytes], name: bytes, used: Sequence[bytes], neste
     ending = _listing.extension(entry.name.lower())
     reasons = {
         f"not an image by its name ({_listing.kind_of(ending)})": not _listing.is_image(ending),
+        "a linked file, which is not followed": entry.is_symlink() and not follow,
         "not a regular file": not stat.S_ISREG(mode),
         "an image outside the class folders": nested and b"/" not in name,
         "an image without a label": True,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from augtool import regular
+from augtool import regular, strict_json
 from augtool.inventory import MANIFEST
 from augtool.sinks._contract import Digests, Order
 
@@ -56,9 +56,24 @@ def _files(folder: Path, below: str = "") -> Iterator[str]:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder output. Raises OSError or ValueError when it has none."""
-    found: dict[str, Any] = json.loads(regular.text_of(folder / MANIFEST))
-    return found
+    """The manifest of a folder output. Raises OSError when it has none, and ValueError for what is
+    none, and for one that names a file outside of the folder."""
+    facts = strict_json.loads(regular.text_of(inside(folder, MANIFEST.as_posix())))
+    if not isinstance(facts, dict) or not isinstance(facts.get("files"), dict):
+        raise ValueError("its manifest is not in the form that augtool writes")
+    for name in facts["files"]:
+        place = Path(name)
+        if place.is_absolute() or place.drive or ".." in place.parts or not place.parts:
+            raise ValueError(f"its manifest names the file {name!r}, which is not its own")
+    return facts
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file ``name`` of a folder output. Raises ValueError when links lead out of the folder."""
+    real = os.path.realpath(folder / name)
+    if not Path(real).is_relative_to(os.path.realpath(folder)):
+        raise ValueError(f"{name} leads out of the folder by a link")
+    return folder / name
 
 
 def holds(folder: Path, name: str, *, indexed: bool) -> bool:

@@ -11,13 +11,18 @@ from augtool.sources._contract import Source
 
 
 def check_origin(
-    where: str, attributes: Mapping[str, Any], source: Source, files: Sequence[str]
+    where: str,
+    attributes: Mapping[str, Any],
+    source: Source,
+    files: Sequence[str],
+    follow: bool = False,
 ) -> None:
     """Raise `UsageError` that says what differs when the fingerprint of ``source`` is not the one
-    in ``attributes``, or the content of its ``files`` when that stands there too."""
+    in ``attributes``, or the content of its ``files`` when that stands there too; links in folders
+    are followed or not."""
     same = source.fingerprint == attributes["source_fingerprint"]
     content = attributes.get("source_content")
-    if same and (content is None or content == content_of(files)):
+    if same and (content is None or content == content_of(files, follow)):
         return
     rows = int(attributes["source_rows"])
     if source.n != rows:

@@ -289,7 +289,8 @@ def _folder(path: Path) -> Stored:
     layout = sinks.load(facts["format"])
     if not layout.SUFFIXES:
         return _reader(facts["format"])(path)
-    shards = sorted(path / name for name in facts["files"] if name.endswith(layout.SUFFIXES))
+    names = [name for name in facts["files"] if name.endswith(layout.SUFFIXES)]
+    shards = sorted(manifest.inside(path, name) for name in names)
     openings = [functools.partial(_reader(facts["format"]), shard) for shard in shards]
     if len(openings) != len(facts["borders"]) - 1:
         raise ValueError(f"its manifest names {len(openings)} shards")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from augtool import strict_json
 from augtool.errors import UsageError
 from augtool.params import ParamsLike, build, is_number
 from augtool.sampling import EVERYTHING, Sampling
@@ -26,6 +27,9 @@ WeightBy = Literal["area", "masks"]
 
 MAX_PIXELS = 60_000_000
 """Images of more pixels are refused unless that is asked for: a small file can declare any size."""
+
+MOST = 10**18 - 1
+"""The largest count that an option or a recipe may give."""
 
 NONE = "none"  # the method of a choice that leaves a row as it is
 _WEIGHT_TOLERANCE = 1e-6
@@ -50,7 +54,7 @@ class Reading:
     split
         A folder under the input ("train") to read in its place.
     follow_links
-        Whether linked folders are entered; links to files are always read.
+        Whether linked files and folders inside a folder are read.
     image_key, label_key, layout
         HDF5 and npz: the arrays to read and the meaning of the image array's axes. Several label
         keys make several targets, named by the keys' last parts.
@@ -237,6 +241,8 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise UsageError(f"{name} {value}: must be at least {low}")
+            if value is not None and value > MOST and name != "seed":
+                raise UsageError(f"{name} {value}: must be at most {MOST:,}")
         if self.block_rows is not None and self.block_rows & (self.block_rows - 1):
             raise UsageError(f"block_rows {self.block_rows}: must be a power of two")
         if not 0 <= self.label_smoothing < 1:
@@ -320,9 +326,20 @@ def _plain_step(values: dict[str, Any]) -> Step:
     return step(method, prob=prob, **values)
 
 
+GRANTS = ("max_pixels", "max_unpacked", "follow_links")
+"""The fields of `Reading` that only a person at the command line, or code, grants: limits, and
+whether links are followed. What is read from a file of somebody else's never sets them."""
+
+
+def without_grants(recipe: Recipe) -> Recipe:
+    """The recipe with the defaults of `GRANTS`."""
+    plain = {name: getattr(Reading(), name) for name in GRANTS}
+    return dataclasses.replace(recipe, reading=dataclasses.replace(recipe.reading, **plain))
+
+
 def recipe_from_json(text: str) -> Recipe:
     """The inverse of `Recipe.as_json`. Raises `UsageError` when a key or a value is not known."""
-    return recipe_of(json.loads(text))
+    return recipe_of(strict_json.loads(text))
 
 
 def recipe_of(table: Mapping[str, Any]) -> Recipe:

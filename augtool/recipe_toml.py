@@ -9,19 +9,42 @@ from typing import Any
 
 from augtool import regular
 from augtool.errors import UsageError
-from augtool.recipe import Recipe, recipe_of
+from augtool.recipe import GRANTS, Reading, Recipe, recipe_of
 
 
 def read_recipe(file: Path) -> Recipe:
-    """The recipe in a file. Raises `UsageError` that names the file, the step and the key."""
+    """The recipe in a file, which sets no limits, links or paths: these are for the command line.
+
+    Raises `UsageError` that names the file, the step and the key.
+    """
     try:
-        return recipe_from_toml(regular.text_of(file))
+        recipe = recipe_from_toml(regular.text_of(file))
+        _check_grants(recipe)
+        return recipe
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; give a recipe in TOML") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{file}: is not UTF-8 text ({error.reason}); save it as that") from error
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
+
+
+def _check_grants(recipe: Recipe) -> None:
+    for name in GRANTS:
+        value = getattr(recipe.reading, name)
+        if value != getattr(Reading(), name):
+            option = f"--{name.replace('_', '-')}" + (f" {value}" if value is not True else "")
+            raise UsageError(
+                f"reading.{name}: a recipe sets no limits and follows no links; remove it, and "
+                f"give {option} on the command line if you mean it"
+            )
+    for name in ("group_by", "row_weights"):
+        value = getattr(recipe.sampling, name)
+        if value is not None and Path(value).name != value and Path(value).is_file():
+            raise UsageError(
+                f"sampling.{name}: a recipe names no file by its path; remove it, and give "
+                f"--{name.replace('_', '-')} {value} on the command line if you mean it"
+            )
 
 
 def recipe_from_toml(text: str) -> Recipe:

@@ -164,7 +164,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
         plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         broken = [(one.row, one.name, one.reason) for one in skipped]
-        content = content_of(files_of(job)) if job.strict else ""
+        content = content_of(files_of(job), job.recipe.reading.follow_links) if job.strict else ""
         products = [
             laid_out(*each, source, kept_source, broken, content, stack)
             for each in zip(jobs, plans, books, strict=False)
@@ -224,7 +224,8 @@ def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Boo
     from augtool.saved_plan import load, plan_again  # which needs this module to draw what is cut
 
     files = None if job.other_source else files_of(job)
-    return plan_again(load(job.plan, books.scratch), source, files)
+    follow = job.recipe.reading.follow_links
+    return plan_again(load(job.plan, books.scratch), source, files, follow)
 
 
 def _make_all(

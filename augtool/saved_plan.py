@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import output, versions
+from augtool import output, strict_json, versions
 from augtool.block import Block, Ints
 from augtool.chain import Link, links_of
 from augtool.errors import AugtoolError, SourceError, UsageError
@@ -30,7 +30,7 @@ from augtool.known import known_of
 from augtool.limits import wrong
 from augtool.origin import check_origin
 from augtool.plan import Plan
-from augtool.recipe import Recipe, recipe_from_json
+from augtool.recipe import Recipe, recipe_from_json, without_grants
 from augtool.replay import Record, block_of
 from augtool.sampling import Sampling
 from augtool.schema import Field, plan_fields
@@ -103,8 +103,9 @@ def attributes_of(path: str) -> dict[str, Any]:
 
 
 def recipe_in(path: str, attributes: Mapping[str, Any]) -> Recipe:
-    """The recipe that the rows of a plan are made by: labels that are held out are as they are."""
-    recipe = _recipe(path, attributes)
+    """The recipe that the rows of a plan are made by: labels that are held out are as they are. It
+    sets no limits and follows no links."""
+    recipe = without_grants(_recipe(path, attributes))
     if attributes.get("split") == "validation":
         return dataclasses.replace(recipe, label_smoothing=0.0)
     return recipe
@@ -118,15 +119,21 @@ def _check_place(path: str) -> None:
         raise UsageError(f"{path}: is no regular file, so not a plan")
 
 
-def plan_again(saved: SavedPlan, source: Source, files: Sequence[str] | None = None) -> Plan:
-    """The plan whose rows are made of what was stored; ``files`` are the source's.
+def plan_again(
+    saved: SavedPlan,
+    source: Source,
+    files: Sequence[str] | None = None,
+    follow: bool = False,
+) -> Plan:
+    """The plan whose rows are made of what was stored; ``files`` are the source's, in which links
+    are followed or not.
 
     Raises `UsageError` when the source is another one (unless there are no ``files``: then it may
     be) or of another shape, and `SourceError` for values that no plan can have, with the column and
     the row.
     """
     if files is not None:
-        check_origin(saved.path, saved.attributes, source, files)
+        check_origin(saved.path, saved.attributes, source, files, follow)
     assert source.shape is not None
     _check_images(saved, source)
     plan = Plan(
@@ -298,7 +305,7 @@ def _facts_of_csv(path: str, line: str) -> dict[str, Any]:
             f"{path}: its first line does not say what it is a plan of; save plans with "
             "augtool plan … --out FILE.csv"
         )
-    facts: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    facts: dict[str, Any] = strict_json.loads(line.removeprefix(_MARK))
     start, stop = facts["rows"]
     if start != 0 or stop != facts["total"]:
         raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from augtool import regular
 from augtool.errors import UsageError
@@ -14,8 +15,14 @@ from augtool.params import did_you_mean
 
 from . import values
 from .from_given import CONFIG_FILE
+from .report import printable
 
 _NOT_IN_CONFIG = ("config", "help", "debug")
+_ASKED_TWICE = ("--out", "--overwrite")
+_TOLD = (
+    *("--max-pixels", "--max-unpacked", "--max-errors", "--on-error", "--follow-links"),
+    *("--errors", "--preview", "--holdout-out", "--listing", "--scratch"),
+)
 
 
 def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
@@ -45,6 +52,32 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
             one_of_many = isinstance(param, click.Option) and param.multiple
             defaults[param.name] = _several(value) if one_of_many else value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def tell(ctx: click.Context) -> None:
+    """Print each limit, link and place that a file of options sets, whatever else is quiet: the
+    file may be somebody else's.
+
+    Raises `UsageError` when it sets where the output goes, or that one is replaced: both need a
+    word on the command line.
+    """
+    if CONFIG_FILE not in ctx.meta:
+        return
+    file = printable(str(ctx.meta[CONFIG_FILE]))
+    for param in ctx.command.params:
+        value = ctx.params.get(param.name or "")
+        source = ctx.get_parameter_source(param.name or "")
+        if source is not ParameterSource.DEFAULT_MAP or value in (None, False):
+            continue
+        option = param.opts[0]
+        given = option if value is True else f"{option} {printable(str(value))}"
+        if option in _ASKED_TWICE:
+            raise UsageError(
+                f"--config {file}: a file of options does not say {given}; give it on the command "
+                "line if you mean it"
+            )
+        if option in _TOLD:
+            click.echo(f"--config {file}: sets {given}", err=True)
 
 
 def _unknown(key: str, value: Any, known: Mapping[str, Any]) -> str:

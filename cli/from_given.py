@@ -35,7 +35,15 @@ def origin_from(given: Mapping[str, Any]) -> Input:
         labels=given["labels"],
         kind=given["in_format"],
         other_source=given["other_source"],
+        grants=grants_from(given),
     )
+
+
+def grants_from(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits and links that were given: what is read from a file never sets them."""
+    from augtool.recipe import GRANTS
+
+    return {name: given[name] for name in GRANTS if name in _names_given()}
 
 
 def reading_from(given: Mapping[str, Any], reading: Reading | None = None) -> Reading:

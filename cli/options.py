@@ -63,6 +63,28 @@ TALK = together(
     DEBUG,
 )
 
+_FOLLOW_LINKS = click.option(
+    "--follow-links",
+    is_flag=True,
+    help="Read linked files and folders too; a folder once in a class.",
+)
+
+_LIMITS = (
+    click.option(
+        "--max-pixels",
+        type=values.Whole(1),
+        default=60_000_000,
+        show_default=True,
+        help="Images of more pixels are broken: a small file can declare any size.",
+    ),
+    click.option(
+        "--max-unpacked",
+        type=values.Bytes(),
+        help="What a file, member or chunk may take in memory, and an array or archive unpack to.  "
+        "[default: 256MiB; in all 1GiB, or 100 times its size]",
+    ),
+)
+
 READING = together(
     click.option("--size", type=values.Size(), help="Bring images of a folder to this size."),
     click.option(
@@ -97,9 +119,7 @@ READING = together(
         help="Class folders in order, one a line, or folder<TAB>name.",
     ),
     click.option("--split", metavar="NAME", help="Read this split's folder under --in."),
-    click.option(
-        "--follow-links", is_flag=True, help="Enter linked folders too; each once in a class."
-    ),
+    _FOLLOW_LINKS,
     click.option(
         "--image-key",
         metavar="KEY",
@@ -166,19 +186,7 @@ READING = together(
         metavar="0|1",
         help="The number of the first class.",
     ),
-    click.option(
-        "--max-pixels",
-        type=values.Whole(1),
-        default=60_000_000,
-        show_default=True,
-        help="Images of more pixels are broken: a small file can declare any size.",
-    ),
-    click.option(
-        "--max-unpacked",
-        type=values.Bytes(),
-        help="What a file, member or chunk may take in memory, and an array or archive unpack to.  "
-        "[default: 256MiB; in all 1GiB, or 100 times its size]",
-    ),
+    *_LIMITS,
 )
 
 BESIDE = together(
@@ -196,6 +204,8 @@ BESIDE = together(
     click.option(
         "--masks", metavar="DIR", callback=_not_empty, help="The folder of label images of --in."
     ),
+    _FOLLOW_LINKS,
+    *_LIMITS,
     click.option(
         "--other-source",
         is_flag=True,

@@ -18,6 +18,9 @@ else:
 _COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 
 
+_MOST = 10**18 - 1  # the largest count
+
+
 class Value(_ParamType):
     """A type whose ``name`` stands in help as it is written."""
 
@@ -39,7 +42,7 @@ class Whole(Value):
         """Text (or a whole number, from a TOML file) to a number."""
         text = str(value).strip()
         if not re.fullmatch(r"[0-9]{1,18}", text) or not self._admits(int(text)):
-            end = "" if self.high is None else f" to {self.high}"
+            end = f" to {_MOST if self.high is None else self.high:,}"
             self.fail(f"{value!r}: use a whole number from {self.low}{end}", param, ctx)
         return int(text)
 
@@ -186,7 +189,7 @@ class Workers(Value):
         if text == "auto":
             return None
         if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
-            self.fail(f"{value!r}: use auto or a whole number from 1", param, ctx)
+            self.fail(f"{value!r}: use auto or a whole number from 1 to 9,999", param, ctx)
         return int(text)
 
 

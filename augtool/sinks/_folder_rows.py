@@ -27,7 +27,8 @@ def read(path: Path) -> FolderRows:
     check_pyarrow("folder")
     facts, train = facts_of(manifest.read(path)), path / "train"
     columns = dataclasses.replace(facts, fields=(_FILE_NAME, *facts.fields[1:]))
-    return FolderRows(train, facts, open_table(train / "metadata.parquet", columns))
+    table = manifest.inside(path, "train/metadata.parquet")
+    return FolderRows(train, facts, open_table(table, columns))
 
 
 @dataclass
@@ -93,6 +94,10 @@ class FolderRows:
         path = self.train / file
         if ".." in path.parts or path.is_absolute() != self.train.is_absolute():
             raise SourceError(f"{path}: is not in the folder; the table was changed")
+        try:
+            manifest.inside(self.train.parent, f"train/{file}")
+        except ValueError as error:
+            raise SourceError(f"{path}: {error}") from None
         if not path.is_file():  # opening a pipe would wait for ever
             raise SourceError(f"{path}: there is no such file")
         return path.read_bytes()

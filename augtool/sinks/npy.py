@@ -73,7 +73,8 @@ class NpyRows:
     def field(self, name: str) -> Any:
         """A memory map."""
         one = by_name(self.facts.fields)[name]
-        return np.load(_file_of(self.path, one), mmap_mode="r", allow_pickle=False)
+        file = manifest.inside(self.path, _file_of(Path(), one).name)
+        return np.load(file, mmap_mode="r", allow_pickle=False)
 
     @property
     def runs(self) -> Runs | None:

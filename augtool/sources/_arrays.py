@@ -18,7 +18,7 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe import Layout, Mode, Reading
 from augtool.sources._array_masks import ArrayMasks
 from augtool.sources._contract import Notes, Pixels, Rows, Target
-from augtool.sources._extents import ArrayFile, Extent, Version, usable
+from augtool.sources._extents import ArrayFile, Extent, Version, check_version, usable
 from augtool.sources._layout import row_shape
 from augtool.sources._stored_targets import StoredTarget, digest_of
 
@@ -99,7 +99,9 @@ class ArraySource:
     def column(self, key: str) -> npt.NDArray[Any]:
         """See `Source`. Numbers are mapped where they lie as they are needed."""
         self.file.check_unchanged()
-        values = self.file.mapped(self.find_column(key))
+        extent = self.find_column(key)
+        self.file.check_unchanged()
+        values = self.file.mapped(extent)
         return values if usable(values) else values.astype(values.dtype.newbyteorder("="))
 
     def name(self, row: int) -> str:
@@ -132,16 +134,21 @@ def source_of(
     found: Found,
     reading: Reading,
     find_column: Callable[[str], Extent],
+    others: Mapping[Path, Version] | None = None,
 ) -> ArraySource:
-    """The open source of what was found in the file ``path``. Raises `UsageError` when
-    ``reading`` asks for another size or mode."""
+    """The open source of what was found in the file ``path``, and in ``others``. Raises
+    `UsageError` when ``reading`` asks for another size or mode, and `InputChanged` when a file has
+    changed since it had its version."""
     file = ArrayFile(path, version)
+    known = {path: version, **(others or {})}
+    for each, before in known.items():
+        check_version(each, before)
     source = ArraySource(
         file,
         found.images,
         found.layout,
         found.targets,
-        None if found.masks is None else ArrayMasks(_file_of(found.masks, file), found.masks),
+        None if found.masks is None else ArrayMasks(_file_of(found.masks, known), found.masks),
         Notes(found.warnings),
         found.stored_bytes,
         find_column,
@@ -150,9 +157,10 @@ def source_of(
     return source
 
 
-def _file_of(extent: Extent, file: ArrayFile) -> ArrayFile:
-    """The file of an array that may lie in another than the images do."""
-    return file if extent.path == file.path else ArrayFile(extent.path, Version.of(extent.path))
+def _file_of(extent: Extent, known: Mapping[Path, Version]) -> ArrayFile:
+    """The file of an array that may lie in another than the images do, or in the scratch folder."""
+    version = known.get(extent.path) or Version.of(extent.path)
+    return ArrayFile(extent.path, version)
 
 
 def check_lengths(spec: str, lengths: Mapping[str, int]) -> None:

@@ -19,6 +19,7 @@ from augtool.sources import _tables
 from augtool.sources._cells import labels_of
 from augtool.sources._column import Column
 from augtool.sources._contract import Rows
+from augtool.sources._extents import Version, check_version
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
 from augtool.sources._stored_targets import (
@@ -57,13 +58,20 @@ class Labelled:
     warnings: tuple[str, ...]
 
 
-def metadata_in(root: bytes) -> Path | None:
-    """The table called metadata in a folder, if it has one."""
+def metadata_in(root: bytes, follow: bool) -> tuple[Path | None, tuple[str, ...]]:
+    """The table called metadata in a folder, if it has one; and the warning about one that is a
+    link, which is not read unless links are followed."""
+    warnings: tuple[str, ...] = ()
     for suffix in _tables.SUFFIXES:
         path = Path(os.fsdecode(root)) / f"metadata{suffix}"
-        if path.is_file():
-            return path
-    return None
+        if path.is_symlink() and not follow:
+            warnings += (
+                f"{shown(os.fsencode(path))}: is a link, so it is not read; use --follow-links, or "
+                "name the table with --labels",
+            )
+        elif path.is_file():
+            return path, warnings
+    return None, warnings
 
 
 def check_no_table(spec: str, reading: Reading) -> None:
@@ -114,8 +122,13 @@ def from_table(
     """
     where = shown(os.fsencode(path))
     if path.suffix.lower() == ".npy":
+        version = Version.of(path) if path.is_file() else None
         array = LabelArray("", _npy_labels(path, where, len(names), reading), where)
-        return _labelled(names, list(range(len(names))), [array], reading, scratch, where, ())
+        every = list(range(len(names)))
+        labelled = _labelled(names, every, [array], reading, scratch, where, ())
+        if version is not None:
+            check_version(path, version)
+        return labelled
     table = _tables.opened(path)
     name_column = _name_column(table, reading, where)
     label_columns = _label_columns(table, reading, where, name_column)

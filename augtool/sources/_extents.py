@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -38,18 +39,42 @@ class Extent:
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one state of a file from another."""
+    """What tells one state of a file from another within a run: its inode is another when a file
+    has taken its place, and its ctime when it was written to, whatever its mtime says. Neither
+    means anything in another run or on another host, so neither is kept for one."""
 
     size: int
     mtime_ns: int
+    inode: int
+    ctime_ns: int
 
     @staticmethod
     def of(path: Path) -> Version:
+        """As the file at ``path`` is now. Raises `InputChanged` when it is gone."""
         try:
-            stat = path.stat()
+            return Version.by(path.stat())
         except OSError as error:
             raise InputChanged(f"{path}: can no longer be read ({error.strerror})") from error
-        return Version(stat.st_size, stat.st_mtime_ns)
+
+    @staticmethod
+    def by(status: os.stat_result) -> Version:
+        """What the system says of a file."""
+        return Version(status.st_size, status.st_mtime_ns, status.st_ino, changed_ns(status))
+
+
+def changed_ns(status: os.stat_result) -> int:
+    """The ctime in nanoseconds; 0 on Windows, where it is the time of creation."""
+    return 0 if os.name == "nt" else status.st_ctime_ns
+
+
+def check_version(path: Path, version: Version) -> None:
+    """Raise `InputChanged` unless the file at ``path`` is as it was."""
+    if Version.of(path) != version:
+        raise _changed(path)
+
+
+def _changed(path: Path) -> InputChanged:
+    return InputChanged(f"{path}: the file changed after it was opened; {_ADVICE}")
 
 
 @dataclass(frozen=True)
@@ -75,18 +100,23 @@ class ArrayFile:
         """
         self.check_unchanged(extent)
         row = np.empty(extent.shape[1:], extent.dtype)
+        own = extent.path == self.path
         with extent.path.open("rb", buffering=0) as file:
+            if own and Version.by(os.fstat(file.fileno())) != self.version:
+                raise _changed(self.path)
             for place in np.argsort(rows, kind="stable"):  # disks and read-ahead like it
                 file.seek(extent.offset + int(rows[place]) * row.nbytes)
                 if _filled(file, row) < row.nbytes:
                     raise InputChanged(f"{self.path}: ends early; {_ADVICE}")
                 out[place] = np.moveaxis(row, 0, -1) if channels_first else row
+            if own and Version.by(os.fstat(file.fileno())) != self.version:
+                raise _changed(self.path)  # while it was read
 
     def check_unchanged(self, extent: Extent | None = None) -> None:
         """Raise `InputChanged` when the file is another and ``extent`` lies in it."""
         inside = extent is None or extent.path == self.path
-        if inside and Version.of(self.path) != self.version:
-            raise InputChanged(f"{self.path}: the file changed after it was opened; {_ADVICE}")
+        if inside:
+            check_version(self.path, self.version)
 
 
 def fill_page_table(pixels: Pixels) -> None:

@@ -18,11 +18,13 @@ from augtool.sources._listing_file import advising
 @dataclass(frozen=True)
 class FileStore:
     """The files of ``listing``, whose names are relative to ``root``, of at most so many bytes
-    each. See `Store`. ``kept`` is the file in which a user keeps the listing."""
+    each; links are followed or not. See `Store`. ``kept`` is the file in which a user keeps the
+    listing."""
 
     root: bytes
     listing: Listing
     most: int
+    follow: bool = False
     kept: str = ""
 
     @property
@@ -34,12 +36,12 @@ class FileStore:
         return self.listing.stamp()
 
     def name(self, row: int) -> bytes:
-        relative, _, _ = next(self.listing.files(np.array([row])))
+        relative, *_ = next(self.listing.files(np.array([row])))
         return relative
 
     def names(self) -> Iterator[bytes]:
         files = self.listing.files(np.arange(len(self.listing.sizes)))
-        return (name for name, _, _ in files)
+        return (name for name, *_ in files)
 
     def contents(self, rows: Rows) -> Iterator[tuple[int, bytes]]:
         wanted = (
@@ -49,7 +51,7 @@ class FileStore:
         for batch in batches(wanted):
             with _listing.opened(self.root) as within, advising(self.kept):
                 data = [
-                    (place, content_of(self.root, row, file, self.most, within=within))
+                    (place, content_of(self.root, row, file, self.most, None, within, self.follow))
                     for place, row, file in batch
                 ]
             yield from data
@@ -57,4 +59,4 @@ class FileStore:
     def content(self, row: int, most: int | None = None) -> bytes:
         file = next(self.listing.files(np.array([row])))
         with advising(self.kept):
-            return content_of(self.root, row, file, self.most, most)
+            return content_of(self.root, row, file, self.most, most, follow=self.follow)

@@ -27,8 +27,10 @@ from augtool import listening
 from augtool.errors import SourceError, UsageError
 from augtool.images import reads_heif
 from augtool.recipe import Reading
+from augtool.sources._extents import changed_ns
 
 Int64s = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 EXTENSIONS = frozenset(
@@ -36,8 +38,11 @@ EXTENSIONS = frozenset(
 )
 _HEIF = frozenset({b".heic", b".heif"})
 _LINKED, _SEEN = "linked folders (--follow-links)", "linked folders seen already"
+UNKNOWN = -1  # the inode and the change time of a file that another run has listed
+LINKED_FILES = "linked files (--follow-links)"
 _EXTRA = " (pip install 'augtool[heic]')"  # in the line that counts what was not read
 SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
+INT64 = (1 << 63) - 1  # Windows has larger inodes
 _CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
 # Controls, ends of lines, and what turns the direction of text round.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -61,6 +66,9 @@ class Listing:
         ``names[starts[i]:starts[i + 1]]``.
     sizes, times, class_ids
         (n,) int64: bytes, modification time in nanoseconds, class id.
+    inodes, changes
+        (n,) int64: inode, and change time in nanoseconds, to know a file again within this run;
+        `UNKNOWN` where a listing was kept by another.
     """
 
     scratch: Path
@@ -82,6 +90,14 @@ class Listing:
         return _mapped(self.scratch, "times", np.int64)
 
     @cached_property
+    def inodes(self) -> Int64s:
+        return _mapped(self.scratch, "inodes", np.int64)
+
+    @cached_property
+    def changes(self) -> Int64s:
+        return _mapped(self.scratch, "changes", np.int64)
+
+    @cached_property
     def class_ids(self) -> Int64s:
         return _mapped(self.scratch, "class_ids", np.int64)
 
@@ -89,13 +105,15 @@ class Listing:
         """Only the path: a worker maps the arrays itself."""
         return {"scratch": self.scratch}
 
-    def files(self, rows: Int64s) -> Iterator[tuple[bytes, int, int]]:
-        """(relative name, bytes, time) of each row."""
+    def files(self, rows: Int64s) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """(relative name, bytes, time, inode, change time) of each row."""
         names = self.names.data
         starts, ends = self.starts[rows].tolist(), self.starts[rows + 1].tolist()
         sizes, times = self.sizes[rows].tolist(), self.times[rows].tolist()
-        for start, end, size, time in zip(starts, ends, sizes, times, strict=True):
-            yield names[start:end].tobytes(), size, time
+        inodes, changes = self.inodes[rows].tolist(), self.changes[rows].tolist()
+        for start, end, *numbers in zip(starts, ends, sizes, times, inodes, changes, strict=True):
+            size, time, inode, change = numbers
+            yield names[start:end].tobytes(), size, time, inode, change
 
     @property
     def class_ids_path(self) -> Path:
@@ -124,17 +142,34 @@ class Listing:
 
 @dataclass
 class Files:
-    """Files while they are found: relative names, bytes, modification times in nanoseconds."""
+    """Files while they are found: relative names, bytes, modification times in nanoseconds; inodes
+    and change times, unless a listing that was kept has none."""
 
     names: list[bytes] = field(default_factory=list)
     sizes: array[int] = field(default_factory=lambda: array("q"))
     times: array[int] = field(default_factory=lambda: array("q"))
+    inodes: array[int] = field(default_factory=lambda: array("q"))
+    changes: array[int] = field(default_factory=lambda: array("q"))
     folders: list[tuple[bytes, int]] = field(default_factory=list)  # name, and time before a look
 
     def add(self, name: bytes, status: os.stat_result) -> None:
         self.names.append(name)
         self.sizes.append(status.st_size)
         self.times.append(status.st_mtime_ns)
+        self.inodes.append(status.st_ino & INT64)
+        self.changes.append(changed_ns(status))
+
+    def numbers(self, order: Sequence[int]) -> Numbers:
+        """(4, n) int64: sizes, times, inodes, changes, in a given order."""
+        known = len(self.inodes) == len(self.sizes)
+        unknown = np.full(len(self.sizes), UNKNOWN, np.int64)
+        columns = (
+            np.array(self.sizes, np.int64),
+            np.array(self.times, np.int64),
+            np.array(self.inodes, np.int64) if known else unknown,
+            np.array(self.changes, np.int64) if known else unknown,
+        )
+        return np.stack([column[list(order)] for column in columns])
 
     def order(self) -> list[int]:
         texts = [text(name) for name in self.names]
@@ -158,6 +193,20 @@ def shown(name: bytes) -> str:
     """A name as a person can read it, on one line: undecodable and control bytes are escaped."""
     text = name.decode("utf-8", "backslashreplace")
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def count_of_links(left_out: Mapping[str, int]) -> int:
+    """How many links were not followed."""
+    return left_out.get(LINKED_FILES, 0) + left_out.get(_LINKED, 0)
+
+
+def links_not_followed(left_out: Mapping[str, int]) -> tuple[str, ...]:
+    """The warning about links that were not followed, if there were any."""
+    counts = {kind: left_out.get(kind, 0) for kind in (LINKED_FILES, _LINKED)}
+    said = [f"{count:,} {kind.partition(' (')[0]}" for kind, count in counts.items() if count]
+    if not said:
+        return ()
+    return (f"{' and '.join(said)} are not read; use --follow-links to read what they link to",)
 
 
 def not_read(left_out: Mapping[str, int]) -> str:
@@ -206,17 +255,17 @@ def write_listing(
     """
     left_out = _level(root, follow).left_out
     names: list[bytes] = []
-    parts: list[tuple[Int64s, Int64s, Int64s]] = []
+    parts: list[tuple[Int64s, Numbers]] = []
     for folder in folders:
         found = walk(root, folder, left_out, follow)
         order = found.order()
         lengths = np.array([len(found.names[at]) for at in order], np.int64)
         names.append(b"".join([found.names[at] for at in order]))
-        sizes, times = (np.array(column, np.int64)[order] for column in (found.sizes, found.times))
-        parts.append((lengths, sizes, times))
-    counts = np.array([len(lengths) for lengths, _, _ in parts], np.int64)
-    lengths, sizes, times = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    _save_files(scratch, names, lengths, sizes, times)
+        parts.append((lengths, found.numbers(order)))
+    counts = np.array([len(lengths) for lengths, _ in parts], np.int64)
+    all_lengths = np.concatenate([lengths for lengths, _ in parts])
+    numbers = np.concatenate([columns for _, columns in parts], axis=1)
+    _save_files(scratch, names, all_lengths, numbers)
     _save(scratch, "class_ids", np.repeat(np.arange(len(counts), dtype=np.int64), counts))
     return Listing(scratch), counts, left_out
 
@@ -242,18 +291,16 @@ def forget(left_out: Counter[str], root: bytes, file: bytes) -> None:
 def write_files(files: Files, order: Sequence[int], scratch: Path) -> Listing:
     """A listing, in ``scratch``, of files in a given order; it has no class ids."""
     names = [files.names[at] for at in order]
-    sizes, times = (np.array(column, np.int64)[order] for column in (files.sizes, files.times))
-    _save_files(scratch, names, np.array([len(name) for name in names], np.int64), sizes, times)
+    lengths = np.array([len(name) for name in names], np.int64)
+    _save_files(scratch, names, lengths, files.numbers(order))
     return Listing(scratch)
 
 
-def _save_files(
-    scratch: Path, names: list[bytes], lengths: Int64s, sizes: Int64s, times: Int64s
-) -> None:
+def _save_files(scratch: Path, names: list[bytes], lengths: Int64s, numbers: Numbers) -> None:
     _save(scratch, "names", np.frombuffer(b"".join(names), np.uint8))
     _save(scratch, "starts", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    _save(scratch, "sizes", sizes)
-    _save(scratch, "times", times)
+    for column, values in zip(("sizes", "times", "inodes", "changes"), numbers, strict=True):
+        _save(scratch, column, values)
 
 
 def text(name: bytes) -> str:
@@ -339,7 +386,7 @@ def _level(root: bytes, follow: bool) -> Level:
             else:
                 folders.append(entry.name)
         else:
-            _sort_in(entry, entry.name, lowered, images, left_out)
+            _sort_in(entry, entry.name, lowered, images, left_out, follow)
     if images.names and folders:
         left_out["images outside class folders"] = len(images.names)
     return Level(tuple(sorted(folders, key=text)), len(images.names), left_out)
@@ -413,7 +460,8 @@ def _gather(
                 elif links is not None and _is_folder(entry, True):
                     links.append(before + name)
                 else:
-                    _sort_in(entry, before + name, lowered, files, left_out, within)
+                    follow = links is not None
+                    _sort_in(entry, before + name, lowered, files, left_out, follow, within)
                     listening.found(1)
 
 
@@ -431,14 +479,18 @@ def _sort_in(
     lowered: bytes,
     images: Files,
     left_out: Counter[str],
+    follow: bool,
     within: int | None = None,
 ) -> None:
     """Count one entry that is no folder as an image or as left out, without opening it: to open a
-    pipe blocks for ever."""
+    pipe blocks for ever. A link counts as what it leads to where links are followed."""
     ending = extension(lowered)
     if not is_image(ending):
         linked = entry.is_symlink() and os.path.isdir(entry.path)  # noqa: PTH112 (paths of bytes)
         left_out[_LINKED if linked else kind_of(ending)] += 1
+        return
+    if entry.is_symlink() and not follow:
+        left_out[LINKED_FILES] += 1
         return
     try:
         # From its folder: the system need not walk the whole path again for each file.
@@ -456,6 +508,7 @@ def _check_structure(root: bytes, spec: str, level: Level, follow: bool) -> None
     """Raise `UsageError` when the folders under ``root`` do not look like classes."""
     if not level.folders:
         if not level.images:
+            check_not_all_links(spec, level.left_out)
             rest = f" (not read: {not_read(level.left_out)})" if level.left_out else ""
             raise UsageError(f"{spec}: holds no images{rest}; expected {spec}/CLASS/IMAGE.jpg")
         raise UsageError(
@@ -470,6 +523,16 @@ def _check_structure(root: bytes, spec: str, level: Level, follow: bool) -> None
     if len(level.folders) == 1 and nested and not level.images:
         inner = f"{spec}/{shown(nested[0])}"
         raise UsageError(f"{spec}: holds one folder that only holds folders; try --in {inner}")
+
+
+def check_not_all_links(spec: str, left_out: Counter[str]) -> None:
+    """Raise `UsageError` where links are all that is left of a source."""
+    links = count_of_links(left_out)
+    if links and links == left_out.total():
+        raise UsageError(
+            f"{spec}: holds {links:,} links and nothing else; links are not followed unless you "
+            "say so: use --follow-links"
+        )
 
 
 def _holds_folders(root: bytes, folder: bytes, follow: bool) -> bool:

@@ -62,7 +62,9 @@ class FolderMasks:
         file = next(self.listing.files(np.array([row])))
         try:
             most = _caps.of_piece(self.images.reading)
-            content = content_of(self.root, row, file, most)
+            content = content_of(
+                self.root, row, file, most, follow=self.images.reading.follow_links
+            )
             ids = label_images.decode(content, self.images.reading.max_pixels)
         except BadImage as error:
             raise self._broken(row, str(error)) from error
@@ -92,7 +94,7 @@ class FolderMasks:
             )
 
     def _broken(self, row: int, reason: str) -> BrokenInput:
-        name, _, _ = next(self.listing.files(np.array([row])))
+        name, *_ = next(self.listing.files(np.array([row])))
         return BrokenInput(row, _listing.shown(os.path.join(self.root, name)), reason)  # noqa: PTH118
 
 
@@ -114,6 +116,7 @@ def open_masks(source: Source, directory: str, scratch: Path, fill: int = 0) -> 
     root = _root(directory, source.reading.split)
     files, left_out = _listing.listed(root, source.reading.follow_links)
     if not files.names:
+        _listing.check_not_all_links(f"--masks {directory}", left_out)
         rest = f" (not read: {_listing.not_read(left_out)})" if left_out else ""
         raise UsageError(f"--masks {directory}: holds no images{rest}")
     place = scratch / "masks"

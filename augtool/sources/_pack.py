@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import json
@@ -21,13 +22,24 @@ from augtool.recipe import Reading
 from augtool.sources import _caps
 from augtool.sources._contract import Rows
 from augtool.sources._encoded import batches
-from augtool.sources._extents import Version
+from augtool.sources._extents import Version, check_version
 from augtool.sources._files import too_large
 from augtool.sources._listing import shown
 
 Int64s = npt.NDArray[np.int64]
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+TOO_LARGE, DAMAGED, ENCRYPTED, OTHER_METHOD = -1, -2, -3, -4
+UNREADABLE = {
+    DAMAGED: "is damaged in the archive; get the archive again",
+    ENCRYPTED: "is encrypted; unpack the archive, and give the folder",
+    OTHER_METHOD: "is compressed by a method that is not read; unpack the archive, and give the "
+    "folder",
+}
+"""Why a member that is an image cannot be read, by what stands for its offset; one that is
+`TOO_LARGE` says how large it is."""
 
 
 @dataclass
@@ -60,7 +72,8 @@ class PackStore:
     names, starts
         The names one after another, uint8; row i is ``names[starts[i]:starts[i + 1]]``.
     table
-        (n, 3) int64: number of the file, offset and length in bytes.
+        (n, 3) int64: number of the file, offset and length in bytes; for one that cannot be read,
+        the negative number of `UNREADABLE` in place of the offset.
     """
 
     place: str
@@ -84,7 +97,7 @@ class PackStore:
     def _files(self) -> list[tuple[str, Version]]:
         """The files, and what they were like when they were looked at."""
         said = json.loads((self.scratch / "pack-files.json").read_text())
-        return [(path, Version(size, time)) for path, size, time in said]
+        return [(path, Version(*numbers)) for path, *numbers in said]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"place": self.place, "scratch": self.scratch, "most": self.most}
@@ -117,6 +130,7 @@ class PackStore:
 
     def content(self, row: int, most: int | None = None) -> bytes:
         number, offset, size = self._table[row].tolist()
+        self._check_readable(row, offset, size)
         if most is None:
             self._check_size(row, size)
         with _Opened(*self._files[number]) as descriptor:
@@ -129,12 +143,18 @@ class PackStore:
         sizes = table[:, 2].tolist()
         with _Opened(*self._files[number]) as descriptor:
             for batch in batches(wanted):
-                for place, _ in batch:
+                for place, offset in batch:
+                    self._check_readable(int(rows[place]), offset, sizes[place])
                     self._check_size(int(rows[place]), sizes[place])
                 yield from [
                     (place, self._read(descriptor, int(rows[place]), offset, sizes[place]))
                     for place, offset in batch
                 ]
+
+    def _check_readable(self, row: int, offset: int, size: int) -> None:
+        if offset < 0:
+            reason = UNREADABLE.get(offset) or too_large(size, self.most)
+            raise BrokenInput(row, shown(self.name(row)), reason)
 
     def _check_size(self, row: int, size: int) -> None:
         if size > self.most:
@@ -170,28 +190,40 @@ class _Opened:
             raise InputChanged(
                 f"{shown(os.fsencode(self.path))}: can no longer be read ({error.strerror})"
             ) from error
-        if Version(status.st_size, status.st_mtime_ns) != self.version:
-            self.__exit__()
-            raise InputChanged(
-                f"{shown(os.fsencode(self.path))}: the file changed after it was opened; "
-                "start again when nothing writes to it"
-            )
+        if Version.by(status) != self.version:
+            os.close(self._descriptor)
+            raise self._changed()
         return self._descriptor
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        now = Version.by(os.fstat(self._descriptor))
         os.close(self._descriptor)
+        if now != self.version and (kind is None or issubclass(kind, BrokenInput)):
+            raise self._changed()  # while it was read
+
+    def _changed(self) -> InputChanged:
+        return InputChanged(
+            f"{shown(os.fsencode(self.path))}: the file changed after it was opened; "
+            "start again when nothing writes to it"
+        )
 
 
 def stored(
-    found: Found, files: Sequence[Path], place: str, reading: Reading, scratch: Path
+    found: Found,
+    files: Sequence[tuple[Path, Version]],
+    place: str,
+    reading: Reading,
+    scratch: Path,
 ) -> PackStore:
-    """The index of what was found, written to ``scratch``; ``files`` as they are now."""
+    """The index of what was found, written to ``scratch``; ``files`` as they were when that was
+    begun. Raises `InputChanged` when one is no longer."""
     table = np.stack([np.array(one, np.int64) for one in (found.files, found.offsets, found.sizes)])
     np.save(_path(scratch, "names"), np.frombuffer(found.names, np.uint8))
     np.save(_path(scratch, "starts"), np.array(found.starts, np.int64))
     np.save(_path(scratch, "table"), table.T.copy())
-    versions = [(str(path), Version.of(path)) for path in files]
-    said = [(path, version.size, version.mtime_ns) for path, version in versions]
+    for path, version in files:
+        check_version(path, version)
+    said = [(str(path), *dataclasses.astuple(version)) for path, version in files]
     (scratch / "pack-files.json").write_text(json.dumps(said))
     return PackStore(place, scratch, _caps.of_piece(reading))
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from augtool import strict_json
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
@@ -189,7 +190,7 @@ def _record(sample: Sample, data: Data) -> dict[str, Any]:
     if member.size > _MOST_JSON:
         raise SourceError(f"{shown(member.name)}: {member.size:,} bytes are no label")
     try:
-        record = json.loads(data(member))
+        record = strict_json.loads(data(member))
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{shown(member.name)}: is no JSON ({error})") from None
     return record if isinstance(record, dict) else {}

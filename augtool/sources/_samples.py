@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from augtool import strict_json
 from augtool.errors import SourceError
 from augtool.sources._listing import shown
 
@@ -143,7 +143,7 @@ class Archive:
             self.others += 1
             return
         try:
-            self.record = dict(json.loads(self.data(member)))
+            self.record = dict(strict_json.loads(self.data(member)))
         except (ValueError, TypeError, RecursionError):
             self.others += 1
 

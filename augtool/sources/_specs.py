@@ -23,12 +23,31 @@ def expanded(specs: Sequence[str]) -> tuple[str, ...]:
     pattern that fits nothing, and for an input that is named twice.
     """
     found = tuple(itertools.chain.from_iterable(map(_inputs, specs)))
-    twice = next((one for at, one in enumerate(found) if one in found[:at]), None) if (
-        len(set(found)) < len(found)
-    ) else None  # fmt: skip
-    if twice is not None:
-        raise UsageError(f"--in {twice}: is given twice; leave one out")
+    _check_once(found)
     return found
+
+
+def _check_once(found: Sequence[str]) -> None:
+    """Raise `UsageError` for an input that is named twice, also by another spelling or a link."""
+    if len(found) < 2:
+        return
+    names: dict[object, str] = {}
+    for spec in found:
+        identity = _identity(spec)
+        other = names.get(identity)
+        names[identity] = spec
+        if other is not None:
+            same = "is given twice" if other == spec else f"is {other} by another name"
+            raise UsageError(f"--in {spec}: {same}; leave one out")
+
+
+def _identity(spec: str) -> object:
+    """The device and inode of what is there; else the text."""
+    try:
+        status = Path(spec).stat()
+    except (OSError, ValueError):
+        return spec
+    return status.st_dev, status.st_ino
 
 
 def _inputs(spec: str) -> list[str]:

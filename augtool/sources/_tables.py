@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from augtool import strict_json
 from augtool.errors import UsageError
 from augtool.isolate import isolated
 from augtool.sources import _parquet
 from augtool.sources._column import Column
+from augtool.sources._extents import Version, check_version
 from augtool.sources._listing import EXTENSIONS, shown
 from augtool.sources._npy_header import mapped
 
@@ -35,11 +38,24 @@ class Table:
 def opened(path: Path) -> Table:
     """The table in the file ``path``, whose suffix says the format.
 
-    Raises `UsageError` when it cannot be read, or is empty.
+    Raises `UsageError` when it cannot be read, is empty, or has two columns of one name;
+    ``columns`` raises `InputChanged` when the file has changed meanwhile.
     """
     where = shown(str(path).encode("utf-8", "surrogateescape"))
     if not path.is_file():  # and no pipe, which would block
         raise UsageError(f"{where}: there is no such file of labels; check the path")
+    version = Version.of(path)
+    table = _opened(path, where)
+
+    def columns(wanted: Sequence[str]) -> dict[str, Column]:
+        found = table.columns(wanted)
+        check_version(path, version)
+        return found
+
+    return Table(table.headings, columns)
+
+
+def _opened(path: Path, where: str) -> Table:
     suffix = path.suffix.lower()
     readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".jsonl": _json}
     if suffix == ".parquet":
@@ -50,6 +66,17 @@ def opened(path: Path) -> Table:
         return readers[suffix](path, where)
     except OSError as error:
         raise UsageError(f"{where}: cannot be read ({error.strerror}); check its mode") from None
+
+
+def check_headings(headings: Sequence[str], where: str) -> None:
+    """Raise `UsageError` for two columns of one name; columns without a name are not used."""
+    counts = Counter(filter(None, headings))
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"{where}: {counts[twice]} columns are called {shown(as_bytes(twice))!r}; rename all "
+            "but one, or remove them"
+        )
 
 
 def as_bytes(cell: Any) -> bytes:
@@ -64,6 +91,7 @@ def _csv(path: Path, where: str) -> Table:
         raise UsageError(f"{where}: is empty; give a name and a label a line")
     headless = any(_is_image(cell) for cell in first)
     headings = tuple(_invented(len(first)) if headless else [cell.strip() for cell in first])
+    check_headings(headings, where)
 
     def columns(wanted: Sequence[str]) -> dict[str, Column]:
         places = [headings.index(name) for name in wanted]
@@ -126,7 +154,7 @@ def _records(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = strict_json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise UsageError(f"{where}: line {number} is no JSON ({error}); mend it") from None
             if not isinstance(record, dict):
@@ -138,7 +166,9 @@ def _of_parquet(path: Path) -> Table:
     def columns(wanted: Sequence[str]) -> dict[str, Column]:
         return isolated(_parquet.columns, path, tuple(wanted))
 
-    return Table(isolated(_parquet.headings, path), columns)
+    headings = isolated(_parquet.headings, path)
+    check_headings(headings, shown(os.fsencode(path)))
+    return Table(headings, columns)
 
 
 def npy(path: Path) -> npt.NDArray[Any]:

@@ -61,11 +61,14 @@ def open(spec: str, reading: Reading, scratch: Path, walk: Walk = walked) -> Enc
     root, spec = _root_of(spec, reading)
     if reading.label_from_name is not None:
         return _labelled(root, spec, reading, scratch, None, walk)
-    table = _beside.metadata_in(root)
+    table, warnings = _beside.metadata_in(root, reading.follow_links)
     if table is not None:
-        return _labelled(root, spec, reading, scratch, table, walk)
-    _beside.check_no_table(spec, reading)
-    return _by_folders(root, spec, reading, scratch, walk)
+        source = _labelled(root, spec, reading, scratch, table, walk)
+    else:
+        _beside.check_no_table(spec, reading)
+        source = _by_folders(root, spec, reading, scratch, walk)
+    notes = dataclasses.replace(source.notes, warnings=(*warnings, *source.notes.warnings))
+    return dataclasses.replace(source, notes=notes)
 
 
 def open_labelled(
@@ -93,7 +96,8 @@ def open_listed(
         return open_labelled(spec, reading, scratch, labels, walk)
 
     source = by_listing(root, said, reading.follow_links, file, opened)
-    store = FileStore(root, Listing(scratch), _caps.of_piece(reading), str(file))
+    most = _caps.of_piece(reading)
+    store = FileStore(root, Listing(scratch), most, reading.follow_links, str(file))
     return dataclasses.replace(source, store=store)
 
 
@@ -118,12 +122,12 @@ def _by_folders(
     check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
     source = EncodedSource(
-        store=FileStore(root, listing, _caps.of_piece(reading)),
+        store=FileStore(root, listing, _caps.of_piece(reading), reading.follow_links),
         reading=reading,
         n=n,
         shape=None,
         stored_targets=(target,),
-        notes=Notes(class_warnings(classes, counts), dict(left_out)),
+        notes=_notes(class_warnings(classes, counts), left_out),
         nbytes=int(listing.sizes.sum()),
         fingerprint=listing.fingerprint(captions),
         columns=PathColumns(),
@@ -148,12 +152,12 @@ def _labelled(
         _listing.forget(left_out, root, os.fsencode(table.absolute()))
     listing = _listing.write_files(files, [order[place] for place in found.places], scratch)
     source = EncodedSource(
-        store=FileStore(root, listing, _caps.of_piece(reading)),
+        store=FileStore(root, listing, _caps.of_piece(reading), reading.follow_links),
         reading=reading,
         n=len(found.places),
         shape=None,
         stored_targets=found.targets,
-        notes=Notes(found.warnings, dict(left_out + found.left_out)),
+        notes=_notes(found.warnings, left_out + found.left_out),
         nbytes=int(listing.sizes.sum()),
         fingerprint=_beside.fingerprint(listing.digest(), found.targets),
         columns=PathColumns(),
@@ -161,15 +165,25 @@ def _labelled(
     return probed(source, spec)
 
 
+def _notes(warnings: tuple[str, ...], left_out: Counter[str]) -> Notes:
+    return Notes((*warnings, *_listing.links_not_followed(left_out)), dict(left_out))
+
+
 def check_share(spec: str, n: int, left_out: Counter[str], where: str) -> None:
     """Raise `SourceError` unless there are images, and more of them than of what is left out."""
     rest = f"not read: {_listing.not_read(left_out)}"
     if n == 0:
+        _listing.check_not_all_links(spec, left_out)
         raise SourceError(f"{spec}: no images{where}" + (f" ({rest})" if left_out else ""))
     if left_out.total() > n:
+        linked = 2 * _listing.count_of_links(left_out) > left_out.total()
+        advice = (
+            "use --follow-links to read what links lead to"
+            if linked
+            else "convert them to JPEG or PNG, or move them away"
+        )
         raise SourceError(
-            f"{spec}: more files are left out than read ({n} images; {rest}); "
-            "convert them to JPEG or PNG, or move them away"
+            f"{spec}: more files are left out than read ({n} images; {rest}); {advice}"
         )
 
 

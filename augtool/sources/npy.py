@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augtool import regular
+from augtool import regular, strict_json
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe import Reading
@@ -26,7 +26,7 @@ from augtool.sources._names import USUAL_NAMES, target_names
 from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
 
-READING = ARRAY_READING
+READING = ARRAY_READING | {"follow_links"}
 _MAGIC = b"\x93NUMPY"
 _SUFFIX = ".npy"
 _OWN = "y_train_"  # what augtool puts before the name of a target
@@ -67,7 +67,10 @@ def open(spec: str, reading: Reading, scratch: Path) -> Source:
     """
     path = Path(spec).absolute()
     inside = _arrays_in(path) if path.is_dir() else _beside(path)
-    return _opened(spec, _chosen(spec, inside, reading), inside, reading, scratch)
+    kept = _followed(spec, path, inside, reading.follow_links)
+    linked = len(inside) - len(kept)
+    warnings = (f"{spec}: {linked} linked arrays are not read; use --follow-links",) * (linked > 0)
+    return _opened(spec, _chosen(spec, kept, reading), kept, reading, scratch, warnings)
 
 
 def open_labelled(spec: str, reading: Reading, scratch: Path, labels: str) -> Source:
@@ -83,8 +86,15 @@ def open_labelled(spec: str, reading: Reading, scratch: Path, labels: str) -> So
 
 
 def _opened(
-    spec: str, chosen: _Chosen, inside: dict[str, Path], reading: Reading, scratch: Path
+    spec: str,
+    chosen: _Chosen,
+    inside: dict[str, Path],
+    reading: Reading,
+    scratch: Path,
+    linked: tuple[str, ...] = (),
 ) -> Source:
+    beside = (*chosen.labels.values(), *filter(None, (chosen.masks,)))
+    others = {path: Version.of(path) for path in beside if path.is_file()}
     version = Version.of(chosen.images)
     images = _extent(chosen.images, PIXEL_DTYPES)
     extents = {name: _extent(path) for name, path in chosen.labels.items()}
@@ -92,7 +102,7 @@ def _opened(
     lengths |= {chosen.labels[name].name: one.shape[0] for name, one in extents.items()}
     check_lengths(spec, lengths)
     layout = layout_of(images.shape, reading.layout, _shown(chosen.images))
-    names = _class_names(chosen.images.parent)
+    names = _class_names(chosen.images.parent, reading.follow_links)
     arrays = [
         LabelArray(
             name,
@@ -108,9 +118,9 @@ def _opened(
         masks = _extent(chosen.masks)
         check_masks(masks.shape, np.dtype(masks.dtype), images, layout, _shown(chosen.masks))
         masks = mask_extent(masks)
-    found = Found(images, layout, targets, masks, images.nbytes, warnings)
+    found = Found(images, layout, targets, masks, images.nbytes, (*linked, *warnings))
     find_column = partial(_column, spec, inside, images.shape[0], scratch)
-    return source_of(chosen.images, version, found, reading, find_column)
+    return source_of(chosen.images, version, found, reading, find_column, others)
 
 
 def _arrays_in(folder: Path) -> dict[str, Path]:
@@ -125,6 +135,20 @@ def _beside(images: Path) -> dict[str, Path]:
     """The .npy files in the folder of an array of images, which is called images."""
     files = (path for path in images.parent.glob(f"*{_SUFFIX}") if path.is_file())
     return {path.stem: path for path in sorted(files)}
+
+
+def _followed(spec: str, path: Path, inside: dict[str, Path], follow: bool) -> dict[str, Path]:
+    """The arrays without those that are links, unless these are followed; the file that was named
+    itself, ``path``, stays. Raises `UsageError` when nothing is left."""
+    if follow:
+        return inside
+    kept = {name: file for name, file in inside.items() if file == path or not file.is_symlink()}
+    if inside and not kept:
+        raise UsageError(
+            f"{spec}: holds links and nothing else; links are not followed unless you say so: use "
+            "--follow-links"
+        )
+    return kept
 
 
 def _chosen(spec: str, inside: dict[str, Path], reading: Reading) -> _Chosen:
@@ -226,10 +250,14 @@ def _column(spec: str, inside: dict[str, Path], n: int, scratch: Path, key: str)
     return extent
 
 
-def _class_names(folder: Path) -> dict[str, tuple[str, ...]]:
-    """The class names of each target that augtool wrote into a folder of its own."""
+def _class_names(folder: Path, follow: bool) -> dict[str, tuple[str, ...]]:
+    """The class names of each target that augtool wrote into a folder of its own; not by links
+    unless these are followed."""
+    manifest = folder / _MANIFEST
+    if not follow and (manifest.is_symlink() or manifest.parent.is_symlink()):
+        return {}
     try:
-        said = json.loads(regular.text_of(folder / _MANIFEST))["attributes"]
+        said = strict_json.loads(regular.text_of(manifest))["attributes"]
         return {
             key.removeprefix("class_names").removeprefix("_"): tuple(map(str, json.loads(value)))
             for key, value in said.items()

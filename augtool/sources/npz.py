@@ -6,6 +6,7 @@ import lzma
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,6 +144,11 @@ class _Chosen:
 
 def _names_in(file: zipfile.ZipFile) -> list[str]:
     names = file.namelist()
+    if len(set(names)) < len(names):
+        twice, _ = Counter(names).most_common(1)[0]
+        where = shown(str(file.filename).encode("utf-8", "surrogateescape"))
+        member = shown(twice.encode("utf-8", "surrogateescape"))
+        raise SourceError(f"{where}: {member!r} is there twice; write the file again")
     return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
 
 

@@ -7,6 +7,7 @@ extra ``augtool[parquet]``.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +28,11 @@ from augtool.sources._column import Column
 from augtool.sources._columns import as_text
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
+from augtool.sources._extents import Version, check_version
 from augtool.sources._listing import shown
 from augtool.sources._names import target_names
 from augtool.sources._stored_targets import LabelArray, stored_targets
+from augtool.sources._tables import check_headings
 
 READING = (
     IMAGE_READING
@@ -56,19 +59,28 @@ _LABELS = (
 class ParquetColumns:
     """The other columns of the files."""
 
-    files: Path  # a JSON list of their paths
+    files: Path  # a JSON list of their paths, with the numbers of their versions
 
     def column(self, store: Store, key: str) -> npt.NDArray[Any]:
         """See `Source`: any column of numbers or text, and ``name``."""
         if key == "name":
             return np.array(list(map(shown, store.names())))
-        parts = isolated(_parts, store.place, key, json.loads(self.files.read_text()))
+        known = json.loads(self.files.read_text())
+        _check_versions(known)
+        parts = isolated(_parts, store.place, key, [path for path, *_ in known])
+        _check_versions(known)
         if all(isinstance(part, np.ndarray) for part in parts):
             return np.concatenate(parts)
         cells = [cell for part in parts for cell in part]
         if not all(isinstance(cell, str) for cell in cells):
             raise UsageError(f"{store.place}: {key} holds neither numbers nor text in all rows")
         return as_text(np.array(cells, object))
+
+
+def _check_versions(known: Sequence[Sequence[Any]]) -> None:
+    """Raise `InputChanged` unless all files are as they were."""
+    for path, *numbers in known:
+        check_version(Path(path), Version(*numbers))
 
 
 def _parts(place: str, key: str, paths: Sequence[str]) -> list[npt.NDArray[Any] | list[Any]]:
@@ -121,10 +133,13 @@ def _copied(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
 
 def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -> EncodedSource:
     paths = [Path(spec).absolute() for spec in specs]
+    versions = [Version.of(path) for path in paths]
     files = [_parquet.opened(path) for path in paths]
     shown_specs = [shown(spec.encode("utf-8", "surrogateescape")) for spec in specs]
     image = _image_column(files[0], reading, shown_specs[0])
     keys = _label_columns(files[0], reading, shown_specs[0], image)
+    for file, spec in zip(files, shown_specs, strict=True):
+        check_headings(tuple(file.schema_arrow.names), spec)
     for file, spec in zip(files[1:], shown_specs[1:], strict=True):
         _check_alike(file, files[0], (image, *keys), spec, shown_specs[0])
     arrays = _labels(files, keys, place, reading, scratch)
@@ -145,8 +160,13 @@ def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
     if not len(found):
         raise SourceError(f"{place}: holds no rows")
     listed = scratch / "parquet-files.json"
-    listed.write_text(json.dumps([str(path) for path in paths]))
-    store = _pack.stored(found, [staged], place, reading, scratch)
+    known = [
+        (str(path), *dataclasses.astuple(version))
+        for path, version in zip(paths, versions, strict=True)
+    ]
+    listed.write_text(json.dumps(known))
+    _check_versions(known)
+    store = _pack.stored(found, [(staged, Version.of(staged))], place, reading, scratch)
     return EncodedSource(
         store=store,
         reading=reading,

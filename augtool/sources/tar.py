@@ -22,6 +22,7 @@ from augtool.sources import _array_rows, _beside, _caps, _listing, _pack, _stagi
 from augtool.sources._array_masks import MASK_KEY, left_behind
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
+from augtool.sources._extents import Version, check_version
 from augtool.sources._listing import shown
 from augtool.sources._sample_labels import Labels, labels_in
 from augtool.sources._samples import Archive, Sample
@@ -84,13 +85,15 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     place = _place(specs)
     found, left_out = _pack.Found(), Counter[str]()
     labels: Labels | None = None
-    files, warnings, image, masks = [], list[str](), "", False
+    files = list[tuple[Path, Version]]()
+    warnings, image, masks = list[str](), "", False
     for number, spec in enumerate(specs):
         copy = scratch / f"unpacked-{number}.tar"
         files.append(_plain(Path(spec).absolute(), copy, reading))
+        path = files[-1][0]
         before = f"{Path(spec).name}/".encode("utf-8", "surrogateescape") if len(specs) > 1 else b""
-        with files[-1].open("rb") as file:
-            archive = Archive(files[-1], file)
+        with path.open("rb") as file:
+            archive = Archive(path, file)
             for sample in archive.samples():
                 image = image or _image_key(sample, reading, spec)
                 masks = masks or _MASKS in sample.members
@@ -139,17 +142,21 @@ def _place(specs: Sequence[str]) -> str:
     return first if len(specs) == 1 else f"{first} … ({len(specs)} archives)"
 
 
-def _plain(path: Path, copy: Path, reading: Reading) -> Path:
-    """The archive itself, or ``copy`` with its unpacked content."""
+def _plain(path: Path, copy: Path, reading: Reading) -> tuple[Path, Version]:
+    """The archive itself as it is, or ``copy`` with its unpacked content. Raises `InputChanged`
+    when it changes while it is unpacked."""
+    version = Version.of(path)
     with path.open("rb") as file:
         decompressed = _staging.opener(file.read(_BLOCK))
     if decompressed is None:
-        return path
+        return path, version
     where, least = shown(str(path).encode("utf-8", "surrogateescape")), _telling.expected(path)
     _telling.tell(where, least, copy.parent, "at least ")
     _staging.check_room(copy.parent, where, least)
     most = _caps.of_whole(reading, path.stat().st_size)
-    return _staging.unpacked(path, decompressed, copy, most)
+    unpacked = _staging.unpacked(path, decompressed, copy, most)
+    check_version(path, version)
+    return unpacked, Version.of(unpacked)
 
 
 def _image_key(sample: Sample, reading: Reading, spec: str) -> str:

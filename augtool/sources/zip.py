@@ -21,6 +21,7 @@ from augtool.recipe import Reading
 from augtool.sources import _beside, _caps, _listing, _pack, _staging, _telling, npz
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, probed
+from augtool.sources._extents import Version
 from augtool.sources._listing import Level, shown
 from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
 from augtool.sources._zip_members import DEFLATED, STORED, BadZip, ZipMember, data_offset, members
@@ -30,6 +31,7 @@ READING = IMAGE_READING | {"split", "classes"} | _beside.TABLE_READING
 _SIGNATURES = (b"PK\3\4", b"PK\5\6")
 _LOCAL = 30  # bytes that at least stand before a member
 _AT_ONCE = 1 << 20
+_SEALED = -1  # in place of the method, of what is encrypted
 
 
 @dataclass
@@ -73,10 +75,11 @@ def open_labelled(spec: str, reading: Reading, scratch: Path, labels: str) -> So
 def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> Source:
     path, place = Path(spec).absolute(), shown(spec.encode("utf-8", "surrogateescape"))
     left_out: Counter[str] = Counter()
-    warnings: tuple[str, ...] = ()
+    most, warnings = _caps.of_piece(reading), tuple[str, ...]()
     try:
+        version = Version.of(path)
         with path.open("rb") as file:
-            found = _images_in(file, left_out, _caps.of_piece(reading))
+            found = _images_in(file, left_out)
             _check_apart(found, place)
             _go_down(found, place, reading)
             targets: tuple[StoredTarget, ...]
@@ -88,19 +91,17 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
                 _beside.check_no_table(place, reading)
                 order, targets, warnings = _by_folders(found, place, reading, scratch, left_out)
             check_share(place, len(order), left_out, "")
-            unpacked = _unpacked_bytes(found, order)
+            unpacked = _unpacked_bytes(found, order, most)
             _caps.check_whole(reading, place, path.stat().st_size, unpacked)
             _telling.tell(place, unpacked, scratch)
             _staging.check_room(scratch, place, unpacked)
-            store, damaged = _stored(path, file, found, order, place, reading, scratch)
+            store = _stored((path, version), file, found, order, place, reading, scratch)
     except BadZip as error:
         raise SourceError(f"{place}: {error}; get the archive again") from error
     except OSError as error:
         if error.errno is None:
             raise
         raise SourceError(f"{place}: cannot be read ({error.strerror})") from error
-    if damaged:
-        warnings += (f"{place}: {len(damaged)} members are damaged, such as {shown(damaged[0])!r}",)
     source = EncodedSource(
         store=store,
         reading=reading,
@@ -115,34 +116,31 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
     return probed(source, place)
 
 
-def _images_in(file: BinaryIO, left_out: Counter[str], most: int) -> _Images:
-    """The members that are images of at most so many bytes, and the count of others. Raises
+def _images_in(file: BinaryIO, left_out: Counter[str]) -> _Images:
+    """The members that are images, those too that cannot be read, and the count of others. Raises
     `BadZip`."""
     names, numbers = list[bytes](), array("q")
     for member in members(file):
         parts = [part for part in member.name.split(b"/") if part not in (b"", b".", b"..")]
         if member.is_folder or any(_listing.is_clutter(part.lower()) for part in parts):
             continue
-        fault = _fault(member, most)
-        if fault is not None:
-            left_out[fault] += 1
+        extension = _listing.extension(member.name.rpartition(b"/")[2].lower())
+        if member.link or not _listing.is_image(extension):
+            left_out[_listing.kind_of(extension) + " (link)" * member.link] += 1
             continue
         names.append(b"/".join(parts))
-        numbers.extend((member.start, member.method, member.packed, member.size, member.crc))
+        method = _SEALED if member.encrypted else member.method
+        numbers.extend((member.start, method, member.packed, member.size, member.crc))
     return _Images(names, np.array(numbers, np.int64).reshape(-1, 5))
 
 
-def _fault(member: ZipMember, most: int) -> str | None:
-    """Why a member is left out, or None."""
-    extension = _listing.extension(member.name.rpartition(b"/")[2].lower())
-    kind = _listing.kind_of(extension)
-    if not _listing.is_image(extension):
-        return kind
-    if member.link or member.encrypted:
-        return f"{kind} ({'link' if member.link else 'encrypted'})"
-    if member.method not in (STORED, DEFLATED):
-        return f"{kind} (compressed by method {member.method})"
-    return f"{kind} (over --max-unpacked {most:,})" if member.size > most else None
+def _fault(method: int, size: int, most: int) -> int | None:
+    """Why a member cannot be read, as `_pack.UNREADABLE` has it, or None."""
+    if method == _SEALED:
+        return _pack.ENCRYPTED
+    if method not in (STORED, DEFLATED):
+        return _pack.OTHER_METHOD
+    return _pack.TOO_LARGE if size > most else None
 
 
 def _check_apart(found: _Images, place: str) -> None:
@@ -153,10 +151,12 @@ def _check_apart(found: _Images, place: str) -> None:
         raise SourceError(f"{place}: its members overlap; get the archive again")
 
 
-def _unpacked_bytes(found: _Images, order: list[int]) -> int:
-    """What the deflated ones of the chosen members take."""
+def _unpacked_bytes(found: _Images, order: list[int], most: int) -> int:
+    """What the deflated ones of the chosen members take, save those of more than ``most`` bytes,
+    which are not unpacked."""
     chosen = found.table[order]
-    return int(chosen[chosen[:, 1] == DEFLATED, 3].astype(object).sum())
+    unpacked = (chosen[:, 1] == DEFLATED) & (chosen[:, 3] <= most)
+    return int(chosen[unpacked, 3].astype(object).sum())
 
 
 def _go_down(found: _Images, place: str, reading: Reading) -> None:
@@ -241,22 +241,25 @@ def _labelled(
 
 
 def _stored(
-    path: Path,
+    archive: tuple[Path, Version],
     file: BinaryIO,
     found: _Images,
     order: list[int],
     place: str,
     reading: Reading,
     scratch: Path,
-) -> tuple[_pack.PackStore, list[bytes]]:
-    """The index of the rows, deflated members unpacked in the order in which they lie there; and
-    the names of the members that are damaged."""
-    copy, damaged = scratch / "unpacked.bin", list[bytes]()
+) -> _pack.PackStore:
+    """The index of the rows, deflated members unpacked in the order in which they lie there."""
+    copy, most = scratch / "unpacked.bin", _caps.of_piece(reading)
     lies = np.zeros((len(found.names), 3), np.int64)
     chosen = found.table[order]
     with copy.open("wb") as out:
         for at in np.array(order)[np.argsort(chosen[:, 0], kind="stable")].tolist():
             start, method, packed, size, crc = found.table[at].tolist()
+            fault = _fault(method, size, most)
+            if fault is not None:
+                lies[at] = (0, fault, size)
+                continue
             member = ZipMember(found.names[at], method, crc, packed, size, start, False, False)
             offset = data_offset(file, member)
             if method == STORED:
@@ -264,13 +267,12 @@ def _stored(
                 continue
             file.seek(offset)
             begin = out.tell()
-            if not _inflate(file, member, out):
-                damaged.append(member.name)
-            lies[at] = (1, begin, out.tell() - begin)
+            whole = _inflate(file, member, out)
+            lies[at] = (1, begin if whole else _pack.DAMAGED, out.tell() - begin)
     rows = _pack.Found()
     for at in order:
         rows.add(found.names[at], *lies[at].tolist())
-    return _pack.stored(rows, [path, copy], place, reading, scratch), damaged
+    return _pack.stored(rows, [archive, (copy, Version.of(copy))], place, reading, scratch)
 
 
 def _inflate(file: IO[bytes], member: ZipMember, out: IO[bytes]) -> bool:

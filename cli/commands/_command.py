@@ -10,6 +10,8 @@ import click
 
 from augtool import _modules
 
+from .. import config
+
 _HELP_OPTIONS = ["-h", "--help"]
 
 
@@ -27,6 +29,11 @@ class Command(click.Command):
             if rest and not set(args) & set(_HELP_OPTIONS):
                 raise click.UsageError(f"unexpected argument {rest[0]!r}{self._hint(given, rest)}")
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do the command, once it is said what a file of options grants."""
+        config.tell(ctx)
+        return super().invoke(ctx)
 
     def _hint(self, given: Mapping[str, Any], rest: Sequence[str]) -> str:
         missing = [p.opts[0] for p in self.params if p.required and not given.get(p.name or "")]

@@ -89,12 +89,13 @@ def _check_output(path: str, purpose: str) -> None:
 
 def _print_recipe(path: str, as_json: bool) -> None:
     from augtool import output
+    from augtool.recipe import without_grants
     from augtool.recipe_toml import to_toml
 
     _check_output(path, "--recipe prints that of an output of augtool")
     with output.looked_at(path) as opened:
         recipe = opened.recipe
-    stdout.write(f"{recipe.as_json()}\n" if as_json else to_toml(recipe))
+    stdout.write(f"{recipe.as_json()}\n" if as_json else to_toml(without_grants(recipe)))
 
 
 def _cite(path: str, as_json: bool) -> None:
@@ -129,14 +130,15 @@ def _explained(
     opened: Any, row: int, spec: str | None, reading: Reading, beside: tuple[str | None, str | None]
 ) -> RowInfo:
     from augtool.explanation import explain
-    from augtool.recipe import Reading
+    from augtool.recipe import GRANTS, Reading, without_grants
     from augtool.scratch import temporary
     from augtool.sources import open_source
 
     if spec is None:
         return explain(opened, row)
-    if reading == Reading():  # the output knows how it was read
-        reading = opened.recipe.reading
+    grants = {name: getattr(reading, name) for name in GRANTS}
+    if reading == Reading(**grants):  # the output knows how else it was read
+        reading = dataclasses.replace(without_grants(opened.recipe).reading, **grants)
     with temporary() as scratch:
         return explain(opened, row, open_source(spec, reading, scratch, *beside))
 

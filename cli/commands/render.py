@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
@@ -35,6 +36,8 @@ def command(plan: str, **given: Any) -> int:
     others = ("out_layout", "overwrite", "masks", "labels", "in_format", "other_source")
     chosen = {name: given[name] for name in (*names, *others)}
     job = render_job(plan, given["input"], given["output"], **chosen)
+    reading = dataclasses.replace(job.recipe.reading, **from_given.grants_from(given))
+    job = dataclasses.replace(job, recipe=dataclasses.replace(job.recipe, reading=reading))
     from_given.check_talk(job.output, as_json=given["as_json"])
     with Meter(given["quiet"] or given["as_json"], verbose=given["verbose"]) as meter:
         summary = run(job, meter)

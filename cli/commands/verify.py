@@ -89,7 +89,9 @@ def _comparison(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `verify` is to look at besides, when there is a source."""
     if not given["input"]:
         beside = ("sample", "masks", "labels", "in_format", "other_source")
+        grants = from_given.grants_from(given)
         named = next((name for name in beside if given[name] not in (None, False)), None)
+        named = named or next(iter(grants), None)
         if named is not None:
             raise UsageError(f"--{named.replace('_', '-')} is about the source: give --in too")
         return {}

@@ -34,8 +34,8 @@ def test_an_option_beats_the_file_beats_the_default(cli: Cli) -> None:
 
 
 def test_required_options_may_stand_in_the_file(cli: Cli) -> None:
-    assert recipe(cli, f'in = "{SAMPLE}"\nout = "m.h5"')["seed"] == 0
-    recipe(cli, 'in = "nowhere"\nout = "m.h5"\nquiet = true', "--in", SAMPLE)
+    assert recipe(cli, f'in = "{SAMPLE}"', "--out", "m.h5")["seed"] == 0
+    recipe(cli, 'in = "nowhere"\nout = "x.h5"\nquiet = true', "--in", SAMPLE, "--out", "m.h5")
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_an_output_in_the_file_is_not_made_a_plan(refused: Refused, tmp_path: Pa
     (tmp_path / "mix.toml").write_text('out = "m.h5"\noverwrite = true')
     (tmp_path / "m.h5").write_text("precious")
     said = refused("plan", "cutmix", "--in", SAMPLE, "--config", "mix.toml")
-    assert "end its name in .csv" in said
+    assert "does not say --out m.h5; give it on the command line" in said

@@ -301,7 +301,11 @@ def test_only_regular_files_are_ever_opened(data: Path, opened: Open) -> None:
         os.chdir(here)
     source = opened(data)
     assert source.n == 4
-    assert source.notes.left_out == {".png (not a regular file)": 3}
+    links = {"linked files (--follow-links)": 1}
+    assert source.notes.left_out == {".png (not a regular file)": 2, **links}
+    followed = opened(data, follow_links=True)
+    assert followed.n == 4
+    assert followed.notes.left_out == {".png (not a regular file)": 3}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in this system's folders")
@@ -314,9 +318,7 @@ def test_a_file_that_became_a_pipe_does_not_block(data: Path, opened: Open) -> N
         source.image(0)
 
 
-def test_links_to_files_are_read_and_links_to_nowhere_or_to_folders_are_not(
-    data: Path, opened: Open
-) -> None:
+def test_links_are_counted_and_read_only_when_they_are_followed(data: Path, opened: Open) -> None:
     kept = put(data.parent / "elsewhere" / "real.png", 33)
     for number in range(4):
         put(data / "cat" / f"{number}.png")
@@ -326,12 +328,23 @@ def test_links_to_files_are_read_and_links_to_nowhere_or_to_folders_are_not(
     (data / "cat" / "circle").symlink_to(data / "cat" / "circle")
     (data / "cat" / "round").symlink_to(data)
     (data / "linked").symlink_to(kept.parent)
+    for number in range(4, 10):
+        put(data / "cat" / f"{number}.png")
     source = opened(data)
     assert source.class_names == ("cat",)
-    assert names(source)[-1] == "cat/link.png"
-    assert (source.image(4) == 33).all()
-    links = {".png (broken link)": 2, "linked folders (--follow-links)": 2, "without extension": 1}
-    assert source.notes.left_out == links
+    assert "cat/link.png" not in names(source)
+    assert source.notes.left_out == {
+        "linked files (--follow-links)": 3,
+        "linked folders (--follow-links)": 2,
+        "without extension": 1,
+    }
+    said = "3 linked files and 2 linked folders are not read; use --follow-links to read what"
+    assert source.notes.warnings == (f"{said} they link to",)
+    (data / "linked").unlink()
+    followed = opened(data, follow_links=True)
+    assert names(followed)[-1] == "cat/link.png"
+    assert (followed.image(10) == 33).all()
+    assert followed.notes.left_out[".png (broken link)"] == 2
 
 
 def test_a_changed_file_is_named(data: Path, opened: Open) -> None:
