@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from augtool.errors import AugtoolError as AugtoolError
     from augtool.job import Job as Job
-    from augtool.memory import cutmix as cutmix
-    from augtool.output import Output as Output
-    from augtool.output import open as open
-    from augtool.recipe import Reading as Reading
-    from augtool.recipe import Recipe as Recipe
-    from augtool.recipe import step as step
-    from augtool.run import Summary as Summary
+    from augtool.mixing.in_memory import cutmix as cutmix
+    from augtool.outputs.output import Output as Output
+    from augtool.outputs.output import open as open
+    from augtool.pipeline.summary import Summary as Summary
+    from augtool.recipe.recipe import Reading as Reading
+    from augtool.recipe.recipe import Recipe as Recipe
+    from augtool.recipe.recipe import step as step
     from augtool.run import run as run
 
 _HOME = {

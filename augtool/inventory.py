@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from augtool import mounts, regular
+from augtool import mounts
 from augtool.errors import OutputExists
+from augtool.system import textfile
 
 MANIFEST = Path(".augtool") / "manifest.json"
 """In a folder that augtool has made: what describes it, and the name of each of its files."""
@@ -22,7 +23,7 @@ def files_made(folder: Path) -> frozenset[str] | None:
     """The names, from ``folder`` on and with /, of all files that its manifest says were made, and
     of the manifest; None when there is no manifest. Names that lead out of it are left out."""
     try:
-        files = json.loads(regular.text_of(folder / MANIFEST))["files"]
+        files = json.loads(textfile.text_of(folder / MANIFEST))["files"]
         inside = (str(name) for name in files if {"", ".", ".."}.isdisjoint(str(name).split("/")))
         return frozenset((*inside, MANIFEST.as_posix()))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

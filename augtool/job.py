@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from augtool.errors import UsageError
-from augtool.recipe import Recipe
+from augtool.recipe.recipe import Recipe
 
 INLINE = 0
 

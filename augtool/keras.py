@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from augtool import output, rng
+from augtool import rng
+from augtool.outputs import output
 
 
 class Dataset(keras.utils.PyDataset):

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from augtool import overlap, sinks
-from augtool.books import books_of
 from augtool.job import Job
 from augtool.overlap import Place
-from augtool.sources._specs import expanded
+from augtool.pipeline.workdir import books_of
+from augtool.sources._globs import expanded
 
 
 def read_by(job: Job) -> list[Place]:

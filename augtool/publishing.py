@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from augtool.flushing import flush
 from augtool.inventory import MANIFEST, files_made
+from augtool.system.fsync import flush
 
 _LOGGER = logging.getLogger("augtool")
 _PREFIX = ".augtool-part-"  # of files that are being written

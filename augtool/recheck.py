@@ -17,15 +17,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from augtool import records, rescue, sinks, worker
-from augtool.books import Books
+from augtool import sinks
 from augtool.errors import OutputError
 from augtool.handover import Kept
-from augtool.isolate import ChildDied, in_child
-from augtool.journal import Done
-from augtool.records import Part
+from augtool.pipeline import retry, worker
+from augtool.pipeline.journal import Done
+from augtool.pipeline.spool import Spool, pieces_at
+from augtool.pipeline.workdir import Books
+from augtool.sinks import _checksums
+from augtool.sinks._checksums import Part
 from augtool.sinks._contract import Buffer, Order, Sink, Stored
-from augtool.spool import Spool, pieces_at
+from augtool.system.child import ChildDied, in_child
 
 _STEP_BYTES = 4 << 20  # of a field that are in memory at a time, about
 _IN_FLIGHT = 4  # tasks per worker that wait or run
@@ -74,7 +76,7 @@ def check_kept(
         raise _damaged(books, str(error)) from None
     done = 0
     todo, ahead = _checks(tasks, books, order, sink, layout), _IN_FLIGHT * workers or 1
-    waiting = rescue.in_order(
+    waiting = retry.in_order(
         lambda check: engine.submit(damage, context, check),
         todo,
         ahead,
@@ -198,5 +200,5 @@ def _is_as_written(
         if data is None:
             return True
         for each in data:
-            got, so_far = records.crc(each, got), so_far + len(each)
+            got, so_far = _checksums.crc(each, got), so_far + len(each)
     return (got, so_far) == (crc, length)

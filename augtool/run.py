@@ -15,24 +15,24 @@ from typing import cast
 
 import numpy as np
 
-from augtool import (
-    error_report,
-    images,
-    kernels,
-    labels,
-    left_out,
-    machine,
-    owners,
-    places,
-    rescue,
-    sinks,
-    worker,
-)
-from augtool import masks as mask_rules
-from augtool import pairing as pair_rules
-from augtool.apply import prepared
-from augtool.block import Ints
-from augtool.books import (
+from augtool import kernels, places, sinks
+from augtool.codecs import decode
+from augtool.engines import open_engine
+from augtool.engines.inline import INLINE
+from augtool.engines.processes import ProcessExecutor, warm_up
+from augtool.errors import SourceError, UsageError, WorkerDied
+from augtool.handover import Kept
+from augtool.job import Job
+from augtool.methods._contract import ChannelStatistics
+from augtool.mixing import labels, mask_rules, source_map
+from augtool.mixing.apply import prepared
+from augtool.mixing.channel_stats import channel_statistics
+from augtool.mixing.row_info import known_of
+from augtool.pipeline import retry, unused_report, worker
+from augtool.pipeline.build import Made, Product, laid_out, make
+from augtool.pipeline.layout import check_options, rows_of
+from augtool.pipeline.resume import files_of, skipped_before
+from augtool.pipeline.workdir import (
     Books,
     books_of,
     check_free,
@@ -41,26 +41,19 @@ from augtool.books import (
     open_notes,
     publish_all,
 )
-from augtool.chain import kernels_of
-from augtool.content import content_of
-from augtool.engines import open_engine
-from augtool.engines.processes import ProcessExecutor, warm_up
-from augtool.errors import SourceError, UsageError, WorkerDied
-from augtool.handover import Kept
-from augtool.identity import files_of, skipped_before
-from augtool.job import INLINE, Job
-from augtool.known import known_of
-from augtool.methods._contract import ChannelStatistics
-from augtool.orders import check_options, rows_of
-from augtool.plan import Plan, make_plan
-from augtool.product import Made, Product, laid_out, make
-from augtool.recipe import Recipe
-from augtool.scratch import scratch_in
+from augtool.planning import pairing as pair_rules
+from augtool.planning.block import Ints
+from augtool.planning.chain import kernels_of
+from augtool.planning.plan import Plan, make_plan
+from augtool.recipe.recipe import Recipe
+from augtool.sources import _unused as left_out
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
-from augtool.sources._specs import expanded
-from augtool.statistics import channel_statistics
+from augtool.sources._fingerprint import content_of
+from augtool.sources._globs import expanded
 from augtool.sweeping import sweep
+from augtool.system import resources
+from augtool.system.scratch import scratch_in
 
 _SMALL_JOB_BYTES = 32 << 20
 _SCAN_ROWS = 256
@@ -181,7 +174,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
             *source.notes.warnings,
             *plan_warnings(source, plan),
             *pair_rules.said(job.recipe.sampling.pair, made[0].unmet, made[0].rows),
-            *owners.said(made[0].bare, made[0].rows),
+            *source_map.said(made[0].bare, made[0].rows),
         ),
         holdout=more[0] if more else None,
     )
@@ -194,7 +187,7 @@ def _change_named(source: Source) -> Iterator[None]:
     try:
         yield
     except WorkerDied:
-        rescue.look_again(source)
+        retry.look_again(source)
         raise
 
 
@@ -208,12 +201,12 @@ def _skipped(
         rows = (left_out.skipped(specs, source, *dataclasses.astuple(one)) for one in found)
         rest = left_out.left_out(specs, source, job.labels)
         unused = itertools.chain(rows, rest)
-        error_report.write(job.errors, unused, len(specs) > 1, overwrite=job.overwrite)
+        unused_report.write(job.errors, unused, len(specs) > 1, overwrite=job.overwrite)
     if found:
         first = f"{found[0].name}: {found[0].reason}"
         if len(found) == source.n:
             raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
-        error_report.check_count(len(found), job.max_errors, first)
+        unused_report.check_count(len(found), job.max_errors, first)
     return found
 
 
@@ -221,7 +214,10 @@ def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Boo
     """The plan of a job: drawn, or as it was stored."""
     if job.plan is None:
         return plan_of(job.recipe, source, skipped)
-    from augtool.saved_plan import load, plan_again  # which needs this module to draw what is cut
+    from augtool.outputs.stored_plan import (  # which needs this module to draw what is cut
+        load,
+        plan_again,
+    )
 
     files = None if job.other_source else files_of(job)
     follow = job.recipe.reading.follow_links
@@ -258,7 +254,7 @@ def _open(job: Job | None = None) -> AbstractContextManager[Books]:
 
 def _kernels_of(recipe: Recipe) -> tuple[str, ...]:
     of_steps = kernels_of(recipe.steps, by_objects=recipe.weight_by != "area")
-    return (*of_steps, *images.kernels_of(recipe.reading))
+    return (*of_steps, *decode.kernels_of(recipe.reading))
 
 
 def _vanishes(job: Job) -> bool:
@@ -313,7 +309,7 @@ def check_places(jobs: Sequence[Job]) -> None:
     job = jobs[0]
     places.check(jobs)
     if job.errors is not None:
-        error_report.check_place(job.errors, overwrite=job.overwrite)
+        unused_report.check_place(job.errors, overwrite=job.overwrite)
     for one in jobs:
         check_output(one)
 
@@ -327,7 +323,7 @@ def check_output(job: Job) -> None:
     output = Path(job.output)
     check_place(output, folder=sinks.is_folder(job.output, job.format))
     if job.resume:
-        from augtool.output import is_output
+        from augtool.outputs.output import is_output
 
         if books_of(output).exists() or is_output(str(output)):
             # whether it is this job's is seen once the job is known
@@ -416,7 +412,7 @@ def workers_of(job: Job, source: Source) -> int:
     if plan.total * row_bytes < _SMALL_JOB_BYTES:
         return INLINE
     low, high = plan.bounds(plan.blocks - 1)  # the largest: it takes the remainder
-    return machine.workers_for(block_bytes=(high - low) * row_bytes)
+    return resources.workers_for(block_bytes=(high - low) * row_bytes)
 
 
 def _broken(
@@ -442,17 +438,17 @@ def unreadable(source: Source, kept_source: Kept, engine: Executor) -> tuple[Ski
     ranges = [
         (start, min(start + _SCAN_ROWS, source.n)) for start in range(0, source.n, _SCAN_ROWS)
     ]
-    found = rescue.in_order(
+    found = retry.in_order(
         lambda rows: engine.submit(worker.unreadable, kept_source, *rows),
         ranges,
         len(ranges),
-        lambda rows: rescue.scanned(kept_source, *rows, source),
+        lambda rows: retry.scanned(kept_source, *rows, source),
     )
     suspects = [(row, row + 1) for several in found for row, _, _ in several]
-    sure = rescue.in_order(
+    sure = retry.in_order(
         lambda rows: engine.submit(worker.unreadable, kept_source, *rows, True),
         suspects,
         1,
-        lambda rows: rescue.scanned(kept_source, *rows, source),
+        lambda rows: retry.scanned(kept_source, *rows, source),
     )
     return tuple(Skipped(*one) for several in sure for one in several)

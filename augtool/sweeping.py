@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from augtool import private
-from augtool.books import JOURNAL, REPLACED, UNFINISHED, books_of
 from augtool.errors import AugtoolError
+from augtool.pipeline.workdir import JOURNAL, REPLACED, UNFINISHED, books_of
 from augtool.private import Folder
-from augtool.scratch import sweep_temporary
+from augtool.system.scratch import sweep_temporary
 
 _AT_MOST = 10_000  # names that are looked at in a folder, which may have any number
 _BEFORE, _AFTER = ".", ".augtool"  # what the name of a work folder has more than the output's

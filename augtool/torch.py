@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch.utils import data
 
-from augtool import output, rng
+from augtool import rng
+from augtool.outputs import output
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 Transform = Callable[[torch.Tensor], torch.Tensor]

@@ -7,7 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from augtool import machine, versions
+from augtool import versions
+from augtool.system import resources
 
 _PEERS = ("torch", "torchvision", "tensorflow", "keras")
 
@@ -16,8 +17,8 @@ def describe() -> dict[str, Any]:
     """The processor, cores and memory that may be used, the system, and the load right now."""
     return {
         "cpu": _cpu_model(),
-        "cores": machine.processors(),
-        "free_memory_gb": round(machine.free_memory() / 1e9, 1),
+        "cores": resources.processors(),
+        "free_memory_gb": round(resources.free_memory() / 1e9, 1),
         "system": platform.platform(),
         "load": [round(value, 2) for value in os.getloadavg()],
     }

@@ -21,13 +21,15 @@ from unittest import mock
 import click
 
 import augtool
-from augtool import kernels, product, records, worker
-from augtool.books import Books, open_books
-from augtool.chain import kernels_of
+from augtool import kernels
 from augtool.job import Job
-from augtool.plan import Plan
-from augtool.recipe import Reading
-from augtool.records import Records
+from augtool.pipeline import build, worker
+from augtool.pipeline.workdir import Books, open_books
+from augtool.planning.chain import kernels_of
+from augtool.planning.plan import Plan
+from augtool.recipe.recipe import Reading
+from augtool.sinks import _checksums
+from augtool.sinks._checksums import Records
 from augtool.sources._encoded import EncodedSource
 from benchmarks import data
 from benchmarks.rows import _photos
@@ -110,7 +112,7 @@ def _made(job: Job, books: Books) -> dict[str, float]:
     opened = time.thread_time() - began
     plan = _run.plan_of(job.recipe, source)
     with ExitStack() as stack:
-        output = product.laid_out(job, plan, books, source, books.keep(source), (), "", stack)
+        output = build.laid_out(job, plan, books, source, books.keep(source), (), "", stack)
         tasks = list(worker.cut(plan, output.chunk_rows, 1))
         assert output.sink is not None and output.context is not None
         stack.enter_context(_clocks(spent, type(output.sink.writer)))
@@ -135,7 +137,7 @@ def _clocks(spent: defaultdict[str, float], writer: type[Any]) -> Iterator[None]
         (Plan, "draw", "plan"),
         (EncodedSource, "read", "read, decode"),
         (worker, "apply", "mix"),
-        (records, "crc", "record"),
+        (_checksums, "crc", "record"),
         (writer, "write", "write"),
         (writer, "encoded", "write"),
     )

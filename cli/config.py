@@ -9,12 +9,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from augtool import regular
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
+from augtool.system import textfile
 
-from . import values
-from .from_given import CONFIG_FILE
+from . import param_types
+from .build_job import CONFIG_FILE
 from .report import printable
 
 _NOT_IN_CONFIG = ("config", "help", "debug")
@@ -33,7 +33,7 @@ def _load_config(ctx: click.Context, _param: Any, file: Path | None) -> None:
     import tomllib
 
     try:
-        table = tomllib.loads(regular.text_of(file))
+        table = tomllib.loads(textfile.text_of(file))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {file}: {error}; it must be a UTF-8 TOML file") from None
     known = {
@@ -93,7 +93,7 @@ def _fault(ctx: click.Context, param: click.Parameter, value: Any) -> str | None
         return next((fault for one in value if (fault := _fault(ctx, param, one))), None)
     if isinstance(param, click.Option) and param.is_flag:
         return None if isinstance(value, bool) else f"{name} = {value!r}: use true or false"
-    if not isinstance(value, str) and not isinstance(param.type, values.Value):
+    if not isinstance(value, str) and not isinstance(param.type, param_types.Value):
         return f"{name} = {value!r}: use text in quotes"
     try:
         param.type.convert(value, param, ctx)

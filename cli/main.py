@@ -17,7 +17,7 @@ from types import FrameType
 
 import click
 
-from augtool import _modules
+from augtool import registry
 from augtool.errors import KEPT, AugtoolError, UsageError
 
 from . import stdout
@@ -44,14 +44,14 @@ class Lazy(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands by file name, the methods first."""
         own = sorted(p.stem for p in _COMMANDS.glob("*.py") if not p.stem.startswith("_"))
-        return [*_modules.names("methods"), *own]
+        return [*registry.names("methods"), *own]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; `main` has the errors of a broken plug-in."""
         if cmd_name in {p.stem for p in _COMMANDS.glob("[!_]*.py")}:
             command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
             return command
-        if cmd_name in _modules.names("methods"):
+        if cmd_name in registry.names("methods"):
             from .commands import _run
 
             return _run.command(cmd_name)
@@ -69,7 +69,7 @@ class Lazy(Group):
 
     def sections(self, ctx: click.Context) -> dict[str, list[str]]:
         """Methods, and other commands."""
-        methods = _modules.names("methods")
+        methods = registry.names("methods")
         names = self.list_commands(ctx)
         return {
             "Methods": [name for name in names if name in methods],
@@ -84,7 +84,7 @@ def _asks_for_a_run(arguments: Sequence[str]) -> bool:
         not given.isdisjoint({"--in", "-i"})
         and not given.isdisjoint({"--out", "-o"})
         and given.isdisjoint({"--help", "-h", "--dry-run"})
-        and arguments[0] in _modules.names("methods")
+        and arguments[0] in registry.names("methods")
     )
 
 

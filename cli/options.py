@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import sampling, values
+from . import param_types, sampling
 
 Decorator = Callable[[Any], Any]
 
@@ -72,21 +72,21 @@ _FOLLOW_LINKS = click.option(
 _LIMITS = (
     click.option(
         "--max-pixels",
-        type=values.Whole(1),
+        type=param_types.Whole(1),
         default=60_000_000,
         show_default=True,
         help="Images of more pixels are broken: a small file can declare any size.",
     ),
     click.option(
         "--max-unpacked",
-        type=values.Bytes(),
+        type=param_types.Bytes(),
         help="What a file, member or chunk may take in memory, and an array or archive unpack to.  "
         "[default: 256MiB; in all 1GiB, or 100 times its size]",
     ),
 )
 
 READING = together(
-    click.option("--size", type=values.Size(), help="Bring images of a folder to this size."),
+    click.option("--size", type=param_types.Size(), help="Bring images of a folder to this size."),
     click.option(
         "--fit",
         type=click.Choice(["crop", "stretch", "pad"]),
@@ -103,7 +103,7 @@ READING = together(
     ),
     click.option(
         "--background",
-        type=values.Colour(),
+        type=param_types.Colour(),
         default="255,255,255",
         show_default=True,
         help="Behind transparent pixels and around padded images.",
@@ -159,7 +159,7 @@ READING = together(
     ),
     click.option(
         "--label-missing",
-        type=values.Text(),
+        type=param_types.Text(),
         metavar="nan|VALUE",
         help="Arrays, tables: what stands for an unknown label.",
     ),
@@ -177,10 +177,10 @@ READING = together(
         type=click.Choice(["classes", "vector"]),
         help="Take labels as class ids, or as vectors to regress.",
     ),
-    click.option("--num-classes", type=values.Whole(1), help="K, when names do not say."),
+    click.option("--num-classes", type=param_types.Whole(1), help="K, when names do not say."),
     click.option(
         "--label-base",
-        type=values.Whole(0, 1),
+        type=param_types.Whole(0, 1),
         default=0,
         show_default=True,
         metavar="0|1",
@@ -216,22 +216,24 @@ BESIDE = together(
 RECIPE = together(
     click.option(
         "--seed",
-        type=values.Whole(0),
+        type=param_types.Whole(0),
         default=0,
         show_default=True,
         help="Equal seeds make equal rows.",
     ),
     click.option(
         "--copies",
-        type=values.Copies(1),
+        type=param_types.Copies(1),
         default=1,
         show_default=True,
         help="Mixed passes over the source; inf with --out -.",
     ),
     click.option(
-        "--num", "-n", type=values.Whole(1), help="Make this many rows, in place of --copies."
+        "--num", "-n", type=param_types.Whole(1), help="Make this many rows, in place of --copies."
     ),
-    click.option("--limit", type=values.Whole(2), help="Use this many source rows, spread evenly."),
+    click.option(
+        "--limit", type=param_types.Whole(2), help="Use this many source rows, spread evenly."
+    ),
     click.option(
         "--order",
         type=click.Choice(["shuffled", "source"]),
@@ -244,7 +246,7 @@ RECIPE = together(
     ),
     click.option(
         "--label-smoothing",
-        type=values.Number(),
+        type=param_types.Number(),
         default=0.0,
         show_default=True,
         metavar="S",
@@ -252,7 +254,7 @@ RECIPE = together(
     ),
     click.option(
         "--mask-fill",
-        type=values.Integer(),
+        type=param_types.Integer(),
         default=0,
         show_default=True,
         metavar="ID",
@@ -285,7 +287,7 @@ WRITING = together(
     click.option(
         "--workers",
         "-j",
-        type=values.Workers(),
+        type=param_types.Workers(),
         default="auto",
         show_default=True,
         help="Processes; auto asks the machine, and runs small jobs in this process.",
@@ -295,10 +297,10 @@ WRITING = together(
         metavar="NAME",
         help="The format of a folder or of stdout: hdf5, tar, …  [default: by the name of --out]",
     ),
-    click.option("--shards", type=values.Integer(), metavar="N", help="Make so many files."),
+    click.option("--shards", type=param_types.Integer(), metavar="N", help="Make so many files."),
     click.option(
         "--shard-size",
-        type=values.Text(),
+        type=param_types.Text(),
         metavar="ROWS|BYTES",
         help="Make files of about so many rows (10000) or bytes (512MB).",
     ),
@@ -334,18 +336,21 @@ WRITING = together(
 RUN = together(
     WRITING,
     click.option(
-        "--copy", type=values.Integer(), metavar="E", help="--out -: make copy E alone, from 0."
+        "--copy",
+        type=param_types.Integer(),
+        metavar="E",
+        help="--out -: make copy E alone, from 0.",
     ),
     click.option(
         "--task-index",
-        type=values.Integer(),
+        type=param_types.Integer(),
         default=0,
         metavar="I",
         help="--out -: make share I, from 0, of --num-tasks.",
     ),
     click.option(
         "--num-tasks",
-        type=values.Integer(),
+        type=param_types.Integer(),
         default=1,
         metavar="N",
         help="--out -: so many runs share the rows of each copy.",
@@ -389,7 +394,7 @@ RUN = together(
     ),
     click.option(
         "--max-errors",
-        type=values.Integer(),
+        type=param_types.Integer(),
         metavar="N",
         help="--on-error skip: fail when more images than this are broken.",
     ),

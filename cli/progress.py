@@ -14,7 +14,7 @@ import click
 from .report import counted, printable
 
 if TYPE_CHECKING:
-    from augtool.run import Progress
+    from augtool.system.progress import Progress
 
 _LOGGER = logging.getLogger("augtool")
 _COLUMNS = 80  # of a terminal that does not know its own width

@@ -11,8 +11,9 @@ import click
 from . import stdout
 
 if TYPE_CHECKING:
-    from augtool.estimate import Estimate
-    from augtool.run import Summary
+    from augtool.pipeline.summary import Summary
+
+    from augtool.pipeline.dry_run import Estimate
 
 _SHOWN_SKIPPED = 20
 _SHOWN_CLASSES = 20

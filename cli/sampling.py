@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import values
+from . import param_types
 
 if TYPE_CHECKING:
-    from augtool.sampling import Sampling
+    from augtool.recipe.sampling import Sampling
 
 _PAIR = click.option(
     "--pair",
@@ -37,20 +37,20 @@ _ROW_WEIGHTS = click.option(
     "--row-weights", metavar="KEY|FILE", help="Draw rows in proportion to these numbers."
 )
 _ONLY_CLASSES = click.option(
-    "--only-classes", type=values.Words(), help="Use only these classes: names or numbers."
+    "--only-classes", type=param_types.Words(), help="Use only these classes: names or numbers."
 )
 _PER_CLASS = click.option(
-    "--per-class", type=values.Whole(1), help="Use at most this many rows of each class."
+    "--per-class", type=param_types.Whole(1), help="Use at most this many rows of each class."
 )
 _HOLDOUT = click.option(
     "--holdout",
-    type=values.Number(),
+    type=param_types.Number(),
     metavar="SHARE",
     help="Mix only the rest, and write this share of the source unmixed, for validation.",
 )
 _HOLDOUT_SEED = click.option(
     "--holdout-seed",
-    type=values.Whole(0),
+    type=param_types.Whole(0),
     default=0,
     show_default=True,
     help="Which rows --holdout takes; --seed changes none of them.",

@@ -20,7 +20,8 @@ from pathlib import Path
 import click
 from augtool_cli.main import augtool
 
-from augtool import catalogue, methods
+from augtool import methods
+from augtool.methods import _catalogue
 
 ROOT = Path(__file__).parent.parent
 _WIDTH = 88
@@ -110,7 +111,7 @@ def methods_page(text: str) -> str:
     it is, says of it elsewhere."""
     kept = dict(re.findall(r"^## (\w+)\n.*?(^\*\*Elsewhere\.\*\* .*?)\n\n", text, re.M | re.S))
     parts = [_METHODS_TOP]
-    for one in catalogue.entries():
+    for one in _catalogue.entries():
         said = inspect.cleandoc(methods.load(one.name).__doc__ or "").replace("``", "`")
         parts.append(
             f"## {one.name}\n\n{said}\n\n![{one.name}](images/methods/{one.name}.png)\n\n"

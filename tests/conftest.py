@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from augtool import kernels, output
+from augtool import kernels
 from augtool.engines import open_engine
 from augtool.engines.processes import warm_up
 from augtool.job import Job
-from augtool.recipe import Reading, Recipe, step
+from augtool.outputs import output
+from augtool.recipe.recipe import Reading, Recipe, step
 
 # Other processes take their time. The suite is the same each time it runs; ``--hypothesis-profile
 # random`` looks further.

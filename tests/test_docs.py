@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import augtool
-from augtool import _modules
+from augtool import registry
 from augtool.job import Job
 from augtool.sinks.hdf5 import RECORD
 
@@ -36,7 +36,7 @@ def test_every_method_is_explained_pictured_and_compared() -> None:
     assert written == make.methods_page(written), "run: python docs/make.py"
     assert "**Elsewhere.** …" not in written
     pictures = {path.stem for path in (ROOT / "docs" / "images" / "methods").iterdir()}
-    assert pictures == set(_modules.names("methods"))
+    assert pictures == set(registry.names("methods"))
 
 
 def test_the_command_reference_is_as_wide_on_every_terminal(
@@ -121,7 +121,7 @@ def test_the_method_that_contributing_adds_is_one(
     (tmp_path / "halves.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     point = EntryPoint("halves", "halves", "augtool.methods")
-    monkeypatch.setattr(_modules, "_plugins", {"methods": {"halves": point}}.get)
+    monkeypatch.setattr(registry, "_plugins", {"methods": {"halves": point}}.get)
     step = augtool.step("halves", cut_range=(0.25, 0.75))
     made = job("sample:?n=80&size=8&classes=3")
     augtool.run(dataclasses.replace(made, recipe=dataclasses.replace(made.recipe, steps=(step,))))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import augtool
-from augtool.output import Output
+from augtool.outputs.output import Output
 
 PAGE = Path(__file__).parent.parent / "docs" / "recipes.md"
 SECTIONS = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.M | re.S)

@@ -8,10 +8,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from augtool.engines.inline import InlineExecutor
+from augtool.engines.inline import INLINE, InlineExecutor
 from augtool.engines.processes import ProcessExecutor
 from augtool.errors import WorkerDied
-from augtool.job import INLINE
 
 
 @contextmanager

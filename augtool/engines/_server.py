@@ -1,6 +1,6 @@
 """What the fork server does before it answers: it imports what its workers need.
 
-It is imported there alone, and told what to load by `augtool.isolate.start_server`.
+It is imported there alone, and told what to load by `augtool.system.child.start_server`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import importlib
 import json
 import os
 
-from augtool import images, isolate, kernels, methods
+from augtool import kernels, methods
+from augtool.codecs import decode
 from augtool.errors import UsageError
+from augtool.system import child
 
 
 def prepare(asked: str) -> None:
@@ -29,9 +31,9 @@ def prepare(asked: str) -> None:
 # What nearly every worker needs for its first task: imported there, each would do it once more,
 # and while its task waits. NumPy imports its masked arrays when it first looks for what is unique.
 _NEEDED = (
-    "augtool.worker",
+    "augtool.pipeline.worker",
     "augtool.kernels.crc",
-    "augtool.sinks._places",
+    "augtool.sinks._positional_writer",
     "augtool.sources.hdf5",
     "augtool.sources.folder",
     "numpy.ma",
@@ -43,8 +45,8 @@ gc.disable()
 with contextlib.suppress(Exception):  # as without memory: who needs it says so, in one line
     for _name in _NEEDED:
         importlib.import_module(_name)
-    images.load_decoder()
-    if isolate.ASKED in os.environ:  # not when a server that was killed is started again
-        prepare(os.environ.pop(isolate.ASKED))
+    decode.load_decoder()
+    if child.ASKED in os.environ:  # not when a server that was killed is started again
+        prepare(os.environ.pop(child.ASKED))
 gc.freeze()
 gc.enable()

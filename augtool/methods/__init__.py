@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from augtool import _modules
+from augtool import registry
 from augtool.methods._contract import Method, Slots
 
 
 def names() -> tuple[str, ...]:
     """The names of all methods, sorted."""
-    return _modules.names("methods")
+    return registry.names("methods")
 
 
 def load(name: str) -> Method:
     """The method of this name. Raises `UsageError`, with the nearest name, when there is none."""
-    return cast(Method, _modules.load("methods", name))
+    return cast(Method, registry.load("methods", name))
 
 
 def slots_of(name: str, params: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from augtool import _modules
+from augtool import registry
 from augtool.errors import UsageError
 from augtool.sinks._contract import Format
 
@@ -15,13 +15,13 @@ _USUAL = "hdf5"
 
 def names() -> tuple[str, ...]:
     """The names of all formats, sorted."""
-    return _modules.names("sinks")
+    return registry.names("sinks")
 
 
 def load(name: str) -> Format:
     """The output format of this name, or of an ending of file names, such as h5."""
     known = name if name in names() else _named_by(f".{name}") or name
-    return cast(Format, _modules.load("sinks", known))
+    return cast(Format, registry.load("sinks", known))
 
 
 def format_of(output: str, name: str | None = None) -> str:
@@ -70,11 +70,11 @@ def _suffix(output: str) -> str:
 
 def _named_by(suffix: str) -> str | None:
     """The format whose files end so. The usual one is asked first: to import all takes a while."""
-    if suffix in cast(Format, _modules.load("sinks", _USUAL)).SUFFIXES:
+    if suffix in cast(Format, registry.load("sinks", _USUAL)).SUFFIXES:
         return _USUAL
     return _suffixes().get(suffix)
 
 
 def _suffixes() -> dict[str, str]:
-    modules = _modules.working("sinks")
+    modules = registry.working("sinks")
     return {suffix: name for name, one in modules for suffix in cast(Format, one).SUFFIXES}

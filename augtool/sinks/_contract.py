@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from augtool.schema import Field
+from augtool.fields import Field
 
 Buffer = memoryview | bytes
 _LARGE = 2048  # bytes

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from augtool.manifest import INDEX
 from augtool.sinks._contract import Order
-from augtool.sinks._places import refused
+from augtool.sinks._manifest import INDEX
+from augtool.sinks._positional_writer import refused
 
 _SPLIT = "train"
 

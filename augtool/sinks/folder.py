@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.encode import Encoding, encoding
+from augtool.codecs.encoding import Encoding, encoding
 from augtool.errors import UsageError
+from augtool.sinks._arrow_columns import Column, RowBuffer, arrow_schema, numbers
+from augtool.sinks._arrow_table import Table, TableSink, begun_at, check_pyarrow, group_rows
 from augtool.sinks._class_folders import class_folders, numbered_folders
-from augtool.sinks._columns import Column, RowBuffer, arrow_schema, numbers
 from augtool.sinks._contract import Buffer, Encoded, Order, Position
-from augtool.sinks._folder_rows import read
-from augtool.sinks._places import bytes_of, refused
-from augtool.sinks._tables import Table, TableSink, begun_at, check_pyarrow, group_rows
-from augtool.sources._contract import UNKNOWN
+from augtool.sinks._folder_reader import read
+from augtool.sinks._positional_writer import bytes_of, refused
+from augtool.targets import UNKNOWN
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 

@@ -22,11 +22,18 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
-from augtool.schema import RECORD, Field
+from augtool.fields import RECORD, Field
 from augtool.sinks import _writeback
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position, Writer
-from augtool.sinks._hdf5_rows import read
-from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
+from augtool.sinks._hdf5_reader import read
+from augtool.sinks._positional_writer import (
+    Place,
+    PlacedWriter,
+    bytes_of,
+    check_space,
+    refused,
+    reserve,
+)
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 

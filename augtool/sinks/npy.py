@@ -13,13 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from augtool import manifest
-from augtool.schema import Field
-from augtool.sinks import _writeback
+from augtool.fields import Field
+from augtool.sinks import _manifest, _writeback
 from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order, Position, Runs
 from augtool.sinks._npy import array_name, npy_header
-from augtool.sinks._places import Place, PlacedWriter, bytes_of, check_space, refused, reserve
-from augtool.sinks._rows import Ints, by_name, facts_of
+from augtool.sinks._positional_writer import (
+    Place,
+    PlacedWriter,
+    bytes_of,
+    check_space,
+    refused,
+    reserve,
+)
+from augtool.sinks._reader import Ints, by_name, facts_of
 
 SUFFIXES: tuple[str, ...] = ()
 FOLDER = True
@@ -58,7 +64,7 @@ def _file_of(folder: Path, one: Field) -> Path:
 
 def read(path: Path) -> NpyRows:
     """Open a finished folder."""
-    facts = manifest.read(path)
+    facts = _manifest.read(path)
     return NpyRows(path, replace(facts_of(facts), encode=""), facts["borders"][-1])
 
 
@@ -73,7 +79,7 @@ class NpyRows:
     def field(self, name: str) -> Any:
         """A memory map."""
         one = by_name(self.facts.fields)[name]
-        file = manifest.inside(self.path, _file_of(Path(), one).name)
+        file = _manifest.inside(self.path, _file_of(Path(), one).name)
         return np.load(file, mmap_mode="r", allow_pickle=False)
 
     @property

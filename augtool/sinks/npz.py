@@ -20,12 +20,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from augtool import records
-from augtool.sinks import _writeback, _zip
+from augtool.sinks import _checksums, _writeback, _zip
 from augtool.sinks._contract import Buffer, Digests, Encoded, Facts, Fault, Order, Position, Runs
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import array_name, npy_header
-from augtool.sinks._places import (
+from augtool.sinks._positional_writer import (
     Place,
     PlacedWriter,
     bytes_of,
@@ -34,7 +33,7 @@ from augtool.sinks._places import (
     reserve,
     write_all,
 )
-from augtool.sinks._rows import Ints, by_name, facts_of
+from augtool.sinks._reader import Ints, by_name, facts_of
 from augtool.sinks._zip import Member
 
 SUFFIXES = (".npz",)
@@ -209,7 +208,7 @@ class NpzSink:
         crcs = digests.whole()
         arrays = [_with_crc(one, *crcs[one.field]) for one in self.arrays]
         text = described(self.order, 0, self.order.rows, digests)
-        last = Member(MEMBER, len(text), arrays[-1].member.stop, records.crc(text))
+        last = Member(MEMBER, len(text), arrays[-1].member.stop, _checksums.crc(text))
         members = [*(one.member for one in arrays), last]
         parts = itertools.chain.from_iterable(one.fronts for one in arrays)
         try:
@@ -230,7 +229,7 @@ class NpzSink:
 
 
 def _with_crc(one: _Array, crc: int, length: int) -> _Array:
-    whole = records.joined(records.crc(one.header), crc, length)
+    whole = _checksums.joined(_checksums.crc(one.header), crc, length)
     return dataclasses.replace(one, member=dataclasses.replace(one.member, crc=whole))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
-from augtool.sinks._places import bytes_of
+from augtool.sinks._positional_writer import bytes_of
 
 SUFFIXES: tuple[str, ...] = ()
 FOLDER = False

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.encode import Encoding, encoding
-from augtool.schema import Field
-from augtool.sinks._columns import Column, RowBuffer, numbers
+from augtool.codecs.encoding import Encoding, encoding
+from augtool.fields import Field
+from augtool.sinks._arrow_columns import Column, RowBuffer, numbers
+from augtool.sinks._arrow_table import Table, TableSink, begun_at, check_pyarrow, group_rows
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import described
-from augtool.sinks._parquet_rows import read
-from augtool.sinks._places import bytes_of
-from augtool.sinks._tables import Table, TableSink, begun_at, check_pyarrow, group_rows
+from augtool.sinks._parquet_reader import read
+from augtool.sinks._positional_writer import bytes_of
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 

@@ -20,15 +20,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from augtool.encode import Encoding, encoding
+from augtool.codecs.encoding import Encoding, encoding
 from augtool.errors import UsageError
 from augtool.sinks import _timm
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import MEMBER, described
 from augtool.sinks._npy import npy
-from augtool.sinks._places import bytes_of, refused
+from augtool.sinks._positional_writer import bytes_of, refused
 from augtool.sinks._tar import END, LONGEST_NAME, member, parts
-from augtool.sinks._tar_rows import read
+from augtool.sinks._tar_reader import read
 
 __all__ = ["FOLDER", "OPTIONS", "SUFFIXES", "chunk_rows", "lay_out", "read"]
 

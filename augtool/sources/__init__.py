@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from augtool import _modules
+from augtool import registry
 from augtool.errors import NO_ROOM, SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources._contract import NO_MASKS, Format, LabelledFormat, ListedFormat, Source
-from augtool.sources._listing_file import check_place
-from augtool.sources._specs import expanded
+from augtool.sources._globs import expanded
+from augtool.sources._listing_cache import check_place
 
 
 def open_source(
@@ -63,7 +63,7 @@ def _opened(
     name, module = formats[0]
     if {other for other, _ in formats} == {name} and hasattr(module, "open_all"):
         return cast(Source, cast(Any, module).open_all(specs, reading, scratch))
-    from augtool.sources._several import several
+    from augtool.sources._concat import several
 
     parts = []
     for number, one in enumerate(specs):  # here `zip` is the module of that name, once it is loaded
@@ -105,18 +105,18 @@ def _one(
 def _format_of(spec: str, reading: Reading, kind: str | None) -> tuple[str, Format]:
     """The format ``kind``, or the first that recognises ``spec``, and its name."""
     if kind is not None:
-        named = cast(Format, _modules.load("sources", kind))
+        named = cast(Format, registry.load("sources", kind))
         _check_place(spec, kind, named)
         _check_meaning(kind, named, reading)
         return kind, named
-    for name, found in _modules.working("sources"):
+    for name, found in registry.working("sources"):
         module = cast(Format, found)
         if module.sniff(spec):
             _check_meaning(name, module, reading)
             return name, module
     if not os.path.exists(spec):  # noqa: PTH110 (False for what no file can be called)
         raise UsageError(f"{spec}: there is no such file or folder; check --in")
-    formats = ", ".join(_modules.names("sources"))
+    formats = ", ".join(registry.names("sources"))
     raise UsageError(f"{spec}: not an input that augtool reads ({formats})")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from augtool.errors import UsageError
-from augtool.recipe import Layout, Reading
+from augtool.recipe.recipe import Layout, Reading
 from augtool.sources._contract import NO_MASKS, Pixels, Rows
-from augtool.sources._extents import ArrayFile, Extent, usable
 from augtool.sources._layout import row_shape, shown_shape
+from augtool.sources._mapped import ArrayFile, Extent, usable
 
 MASK_KEY = "masks"
 """The array that is taken when none is named."""

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Layout, Mode, Reading
+from augtool.recipe.recipe import Layout, Mode, Reading
 from augtool.sources._array_masks import ArrayMasks
-from augtool.sources._contract import Notes, Pixels, Rows, Target
-from augtool.sources._extents import ArrayFile, Extent, Version, check_version, usable
+from augtool.sources._contract import Notes, Pixels, Rows
 from augtool.sources._layout import row_shape
+from augtool.sources._mapped import ArrayFile, Extent, Version, check_version, usable
 from augtool.sources._stored_targets import StoredTarget, digest_of
+from augtool.targets import Target
 
 ARRAY_READING = frozenset(
     {"size", "mode", "image_key", "label_key", "label_missing", "mask_key", "layout", "target"}

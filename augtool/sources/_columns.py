@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import regular
 from augtool.errors import UsageError
 from augtool.sources._contract import Rows, Source
-from augtool.sources._extents import Extent
+from augtool.sources._mapped import Extent
 from augtool.sources._npy_header import mapped
+from augtool.system import textfile
 
 Values = npt.NDArray[Any]
 
@@ -122,7 +122,7 @@ def _from_text(source: Source, file: str) -> Values:
 def _lines(file: str) -> list[str]:
     """The lines of a text file; bytes that are not UTF-8 as sources show them in names."""
     try:
-        data = regular.content_of(Path(file))
+        data = textfile.content_of(Path(file))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror}); check the path") from None
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace").splitlines()

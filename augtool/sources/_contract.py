@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 
 Rows = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]

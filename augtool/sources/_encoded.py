@@ -12,13 +12,14 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from augtool import images
+from augtool.codecs import decode
+from augtool.codecs.decode import BadImage, Header
 from augtool.errors import BrokenInput, SourceError, UsageError
-from augtool.images import BadImage, Header
-from augtool.recipe import Reading
-from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
-from augtool.sources._listing import shown
+from augtool.recipe.recipe import Reading
+from augtool.sources._contract import Masks, Notes, Pixels, Rows
 from augtool.sources._stored_targets import StoredTarget
+from augtool.targets import Target
+from augtool.text import shown
 
 One = TypeVar("One")
 
@@ -97,7 +98,7 @@ class EncodedSource:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return images.layout_of(self.reading.mode)[1]
+        return decode.layout_of(self.reading.mode)[1]
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -134,7 +135,7 @@ class EncodedSource:
         """See `Source`. Raises `UsageError` when an image is of another size than ``shape``."""
         for place, content in self.store.contents(rows):
             try:
-                fits = images.decode_into(content, self.reading, out[place])
+                fits = decode.decode_into(content, self.reading, out[place])
             except BadImage as error:
                 raise self._broken(int(rows[place]), error) from error
             if not fits:
@@ -144,7 +145,7 @@ class EncodedSource:
         """One row at its own size, in the mode of ``reading``."""
         own_size = dataclasses.replace(self.reading, size=None)
         try:
-            return images.decode(self.store.content(row), own_size)
+            return decode.decode(self.store.content(row), own_size)
         except BadImage as error:
             raise self._broken(row, error) from error
 
@@ -152,11 +153,11 @@ class EncodedSource:
         """The header of one row. Raises `BrokenInput`, `InputChanged`."""
         most = self.reading.max_pixels
         try:
-            return images.header(self.store.content(row, _HEAD_BYTES), most)
+            return decode.header(self.store.content(row, _HEAD_BYTES), most)
         except BadImage as error:
             reason = error
         try:  # some formats keep their header at the end
-            return images.header(self.store.content(row), most)
+            return decode.header(self.store.content(row), most)
         except BadImage:
             raise self._broken(row, reason) from reason
 
@@ -203,7 +204,7 @@ def probed(source: EncodedSource, spec: str) -> EncodedSource:
     size = source.reading.size or (sizes.pop() if len(sizes) == 1 else None)
     return dataclasses.replace(
         source,
-        shape=size and (*size, images.layout_of(mode)[0]),
+        shape=size and (*size, decode.layout_of(mode)[0]),
         lossy=_LOSSY.issuperset(head.format for head in heads),
     )
 

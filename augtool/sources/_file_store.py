@@ -12,7 +12,8 @@ from augtool.sources._contract import Rows
 from augtool.sources._encoded import batches
 from augtool.sources._files import content_of
 from augtool.sources._listing import Listing
-from augtool.sources._listing_file import advising
+from augtool.sources._listing_cache import advising
+from augtool.text import shown
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class FileStore:
 
     @property
     def place(self) -> str:
-        return _listing.shown(self.root)
+        return shown(self.root)
 
     @property
     def stamp(self) -> str:

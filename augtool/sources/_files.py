@@ -6,9 +6,10 @@ import errno
 import os
 
 from augtool.errors import BrokenInput, InputChanged
-from augtool.sources import _caps, _listing
-from augtool.sources._extents import changed_ns
+from augtool.sources import _unpack_limits
 from augtool.sources._listing import INT64, UNKNOWN
+from augtool.sources._mapped import changed_ns
+from augtool.text import shown
 
 ListedFile = tuple[bytes, int, int, int, int]
 """Relative name, bytes, modification time in nanoseconds, inode, and change time in nanoseconds;
@@ -42,7 +43,7 @@ def content_of(
     """
     name, size, *_ = file
     if first is None and size > most:
-        raise BrokenInput(int(row), _listing.shown(name), too_large(size, most))
+        raise BrokenInput(int(row), shown(name), too_large(size, most))
     try:
         path = root + b"/" + name if within is None else name
         descriptor = os.open(path, _FLAGS if follow else _NO_LINK, dir_fd=within)
@@ -60,7 +61,7 @@ def content_of(
             raise
         if error.errno in _GONE:
             raise _changed(name, "is gone since it was listed") from error
-        raise BrokenInput(int(row), _listing.shown(name), str(error.strerror)) from error
+        raise BrokenInput(int(row), shown(name), str(error.strerror)) from error
 
 
 def _is(file: ListedFile, status: os.stat_result) -> bool:
@@ -75,11 +76,11 @@ def _is(file: ListedFile, status: os.stat_result) -> bool:
 
 def too_large(size: int, most: int) -> str:
     """Why an image is not read: a file may be long and take no room on the disk."""
-    return f"{size:,} bytes are more than {most:,}; {_caps.OPTION}"
+    return f"{size:,} bytes are more than {most:,}; {_unpack_limits.OPTION}"
 
 
 def _changed(name: bytes, how: str) -> InputChanged:
-    return InputChanged(f"{_listing.shown(name)}: {how}; start over with the input left alone")
+    return InputChanged(f"{shown(name)}: {how}; start over with the input left alone")
 
 
 def _read(descriptor: int, size: int) -> bytes:

@@ -16,10 +16,10 @@ import h5py
 import numpy as np
 
 from augtool.errors import SourceError
-from augtool.isolate import limited
-from augtool.sources import _caps, _staging, _telling
-from augtool.sources._extents import Extent
+from augtool.sources import _decompress, _telling, _unpack_limits
 from augtool.sources._hdf5_find import Ask, printable
+from augtool.sources._mapped import Extent
+from augtool.system.child import limited
 
 CPU_SECONDS = 30
 """A step that takes longer than this is a loop that the library does not leave."""
@@ -61,7 +61,7 @@ def _unpacked(ask: Ask, dataset: h5py.Dataset, path: Path) -> Extent:
     dtype = dataset.dtype.newbyteorder("=")
     extent = Extent(path, 0, dataset.shape, dtype.str)
     packed = dataset.id.get_storage_size()
-    _caps.check_whole(ask.reading, ask.where(dataset), packed, extent.nbytes)
+    _unpack_limits.check_whole(ask.reading, ask.where(dataset), packed, extent.nbytes)
     _reserve(ask, dataset, extent)
     out = np.memmap(path, dtype, "r+", shape=dataset.shape)
     for piece in _pieces(dataset.shape, dataset.chunks, dtype.itemsize):
@@ -86,11 +86,11 @@ def _spoken_of(ask: Ask, dataset: h5py.Dataset, piece: tuple[slice, ...]) -> Ite
 
 def check_chunks(ask: Ask, dataset: h5py.Dataset) -> None:
     """Raise `SourceError` for chunks that would take too much memory."""
-    most = _caps.of_piece(ask.reading)
+    most = _unpack_limits.of_piece(ask.reading)
     if _chunk_bytes(dataset) > most:
         raise SourceError(
             f"{ask.where(dataset)} has chunks of {_chunk_bytes(dataset):,} bytes, more than "
-            f"{most:,}; {_caps.OPTION}"
+            f"{most:,}; {_unpack_limits.OPTION}"
         )
 
 
@@ -106,7 +106,7 @@ def memory_for_chunks(dataset: h5py.Dataset) -> int:
 def _reserve(ask: Ask, dataset: h5py.Dataset, extent: Extent) -> None:
     """Make the scratch file at its full size, so that a full disk shows now."""
     _telling.tell(ask.where(dataset), extent.nbytes, ask.scratch)
-    _staging.check_room(ask.scratch, ask.where(dataset), extent.nbytes)
+    _decompress.check_room(ask.scratch, ask.where(dataset), extent.nbytes)
     with extent.path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, extent.nbytes)

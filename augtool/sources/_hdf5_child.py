@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import NO_ROOM, SourceError, UsageError
-from augtool.isolate import limited
-from augtool.recipe import Layout, Reading
+from augtool.recipe.recipe import Layout, Reading
 from augtool.sources._array_masks import check_masks, mask_extent
+from augtool.sources._array_names import bare_name
 from augtool.sources._arrays import PIXEL_DTYPES, Found, check_lengths
 from augtool.sources._columns import column_path, text_extent
-from augtool.sources._extents import Extent
+from augtool.sources._hdf5_augtool import attribute, own_kind, own_layout
 from augtool.sources._hdf5_bytes import (
     CPU_SECONDS,
     SPARE_BYTES,
@@ -44,11 +44,11 @@ from augtool.sources._hdf5_find import (
     short_name,
     type_name,
 )
-from augtool.sources._hdf5_own import attribute, own_kind, own_layout
 from augtool.sources._layout import layout_of
-from augtool.sources._names import bare_name
+from augtool.sources._mapped import Extent
 from augtool.sources._stored_targets import LabelArray, stored_targets
 from augtool.sources._targets import MOST_IMPLIED_CLASSES
+from augtool.system.child import limited
 
 _MOST_NAME_BYTES = 64 << 20
 _CLASS_NAME_KEYS = ("class_names", "list_classes", "label_names")

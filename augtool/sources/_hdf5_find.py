@@ -15,12 +15,12 @@ from pathlib import Path
 import h5py
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources._array_masks import MASK_KEY
+from augtool.sources._array_names import PARTNER_WORDS, USUAL_NAMES, target_names
 from augtool.sources._contract import NO_MASKS
-from augtool.sources._hdf5_own import own_targets
+from augtool.sources._hdf5_augtool import own_targets
 from augtool.sources._layout import shown_shape
-from augtool.sources._names import PARTNER_WORDS, USUAL_NAMES, target_names
 
 _MOST_OBJECTS = 20_000
 _MOST_SOFT_LINKS = 32

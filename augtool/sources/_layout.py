@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Layout
+from augtool.recipe.recipe import Layout
 
 _RANKS = {"NHWC": 4, "NCHW": 4, "NHW": 3}
 

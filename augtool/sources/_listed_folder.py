@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from augtool.errors import InputChanged, UsageError
-from augtool.sources import _listing, _listing_file
-from augtool.sources._listing import Files, Walk, shown
-from augtool.sources._listing_file import DAMAGE, Saved, advising, refused, split, texts
+from augtool.sources import _listing, _listing_cache
+from augtool.sources._listing import Files, Walk
+from augtool.sources._listing_cache import DAMAGE, Saved, advising, refused, split, texts
+from augtool.text import shown
 
 Opened = TypeVar("Opened")
 
@@ -107,7 +108,7 @@ def by_listing(
         with advising(file):  # images are probed
             return make(walk)
 
-    return _listing_file.read_or_made(file, read, noted)
+    return _listing_cache.read_or_made(file, read, noted)
 
 
 def _other(file: Path, spec: str) -> UsageError:

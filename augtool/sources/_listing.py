@@ -23,11 +23,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from augtool import listening
+from augtool.codecs.decode import reads_heif
 from augtool.errors import SourceError, UsageError
-from augtool.images import reads_heif
-from augtool.recipe import Reading
-from augtool.sources._extents import changed_ns
+from augtool.recipe.recipe import Reading
+from augtool.sources._mapped import changed_ns
+from augtool.system import progress
 
 Int64s = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int64]
@@ -462,7 +462,7 @@ def _gather(
                 else:
                     follow = links is not None
                     _sort_in(entry, before + name, lowered, files, left_out, follow, within)
-                    listening.found(1)
+                    progress.found(1)
 
 
 def _time(folder: bytes | int) -> int:

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from augtool import label_images
+from augtool.codecs import label_image
+from augtool.codecs.decode import BadImage
+from augtool.codecs.label_image import Ids
 from augtool.errors import BrokenInput, SourceError, UsageError
-from augtool.images import BadImage
-from augtool.label_images import Ids
-from augtool.sources import _caps, _listing
+from augtool.sources import _listing, _unpack_limits
 from augtool.sources._contract import Pixels, Rows, Source
 from augtool.sources._encoded import EncodedSource
 from augtool.sources._files import content_of
 from augtool.sources._listing import Files, Listing
+from augtool.text import shown
 
 _PROBES = 64
 
@@ -55,17 +56,17 @@ class FolderMasks:
             ids = self.ids(row)
             if ids.dtype != self.dtype:
                 self._check_depth(row, ids)
-            place[...] = label_images.fitted(ids, self.images.reading, self.fill)
+            place[...] = label_image.fitted(ids, self.images.reading, self.fill)
 
     def ids(self, row: int) -> Ids:
         """One label image at its own size, (h, w), which is that of its upright image."""
         file = next(self.listing.files(np.array([row])))
         try:
-            most = _caps.of_piece(self.images.reading)
+            most = _unpack_limits.of_piece(self.images.reading)
             content = content_of(
                 self.root, row, file, most, follow=self.images.reading.follow_links
             )
-            ids = label_images.decode(content, self.images.reading.max_pixels)
+            ids = label_image.decode(content, self.images.reading.max_pixels)
         except BadImage as error:
             raise self._broken(row, str(error)) from error
         size = self._image_size(row)
@@ -95,7 +96,7 @@ class FolderMasks:
 
     def _broken(self, row: int, reason: str) -> BrokenInput:
         name, *_ = next(self.listing.files(np.array([row])))
-        return BrokenInput(row, _listing.shown(os.path.join(self.root, name)), reason)  # noqa: PTH118
+        return BrokenInput(row, shown(os.path.join(self.root, name)), reason)  # noqa: PTH118
 
 
 def open_masks(source: Source, directory: str, scratch: Path, fill: int = 0) -> FolderMasks:
@@ -140,7 +141,7 @@ def _paired(source: EncodedSource, files: Files, directory: str) -> Sequence[int
     for at, name in enumerate(files.names):
         other = by_stem.setdefault(_stem(name), at)
         if other != at:
-            both = " and ".join(sorted((_listing.shown(files.names[other]), _listing.shown(name))))
+            both = " and ".join(sorted((shown(files.names[other]), shown(name))))
             raise UsageError(f"--masks {directory}: {both} would be one label image; remove one")
     places, missing, owner = [], [], dict[int, bytes]()
     for name in source.store.names():
@@ -149,14 +150,14 @@ def _paired(source: EncodedSource, files: Files, directory: str) -> Sequence[int
         if at < 0:
             missing.append(name)
         elif owner.setdefault(at, name) != name:
-            both = f"{_listing.shown(owner[at])} and {_listing.shown(name)}"
+            both = f"{shown(owner[at])} and {shown(name)}"
             raise UsageError(
-                f"--masks {directory}: {both} would both have {_listing.shown(files.names[at])}; "
+                f"--masks {directory}: {both} would both have {shown(files.names[at])}; "
                 "put label images into folders as the images are"
             )
         places.append(at)
     if missing:
-        first, expected = _listing.shown(missing[0]), _listing.shown(_stem(missing[0]))
+        first, expected = shown(missing[0]), shown(_stem(missing[0]))
         flat = Path(expected).name
         raise UsageError(
             f"--masks {directory}: {len(missing)} of {source.n} images have no label image, such "

@@ -1,7 +1,7 @@
 """What Parquet files hold, by pyarrow, an extra that is imported when it is needed.
 
 A file from outside can crash it, or make it take any memory, so this runs in a child process:
-see `augtool.isolate`.
+see `augtool.system.child`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import AugtoolError, SourceError, UsageError
-from augtool.isolate import limited
 from augtool.sources._column import Column
-from augtool.sources._listing import shown
+from augtool.system.child import limited
+from augtool.text import shown
 
 MEMORY = 640 << 20
 """Bytes that reading a few rows may take."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from augtool.recipe import Reading
-from augtool.sources._contract import Target, TargetKind
-from augtool.sources._missing import Labels, float_for, marked
+from augtool.recipe.recipe import Reading
 from augtool.sources._targets import blocks, takes_base, target_of
+from augtool.sources._unknown_labels import Labels, float_for, marked
+from augtool.targets import Target, TargetKind
 
 
 @dataclass(frozen=True)

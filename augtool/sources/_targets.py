@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
-from augtool.sources._contract import UNKNOWN, Target, TargetKind
-from augtool.sources._missing import unknown
+from augtool.recipe.recipe import Reading
+from augtool.sources._unknown_labels import unknown
+from augtool.targets import UNKNOWN, Target, TargetKind
 
 Labels = npt.NDArray[Any]
 

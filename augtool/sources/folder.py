@@ -15,16 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
-from augtool.sources import _beside, _caps, _listing, npy
+from augtool.recipe.recipe import Reading
+from augtool.sources import _label_files, _listing, _unpack_limits, npy
 from augtool.sources._contract import Notes, Rows
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
 from augtool.sources._file_store import FileStore
 from augtool.sources._listed_folder import by_listing
 from augtool.sources._listing import Classes, Listing, Walk, walked
 from augtool.sources._stored_targets import StoredTarget
+from augtool.text import shown
 
-READING = IMAGE_READING | {"split", "classes", "follow_links"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes", "follow_links"} | _label_files.TABLE_READING
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class PathColumns:
                 f"{store.place}: an image folder has no column {key!r}; "
                 "choose name (the path of each image) or folder (the folder that it lies in)"
             )
-        names = map(_listing.shown, store.names())
+        names = map(shown, store.names())
         return np.array([name if key == "name" else name.rpartition("/")[0] for name in names])
 
 
@@ -61,11 +62,11 @@ def open(spec: str, reading: Reading, scratch: Path, walk: Walk = walked) -> Enc
     root, spec = _root_of(spec, reading)
     if reading.label_from_name is not None:
         return _labelled(root, spec, reading, scratch, None, walk)
-    table, warnings = _beside.metadata_in(root, reading.follow_links)
+    table, warnings = _label_files.metadata_in(root, reading.follow_links)
     if table is not None:
         source = _labelled(root, spec, reading, scratch, table, walk)
     else:
-        _beside.check_no_table(spec, reading)
+        _label_files.check_no_table(spec, reading)
         source = _by_folders(root, spec, reading, scratch, walk)
     notes = dataclasses.replace(source.notes, warnings=(*warnings, *source.notes.warnings))
     return dataclasses.replace(source, notes=notes)
@@ -96,7 +97,7 @@ def open_listed(
         return open_labelled(spec, reading, scratch, labels, walk)
 
     source = by_listing(root, said, reading.follow_links, file, opened)
-    most = _caps.of_piece(reading)
+    most = _unpack_limits.of_piece(reading)
     store = FileStore(root, Listing(scratch), most, reading.follow_links, str(file))
     return dataclasses.replace(source, store=store)
 
@@ -104,7 +105,7 @@ def open_listed(
 def _root_of(spec: str, reading: Reading) -> tuple[bytes, str]:
     """The folder to read, and what messages call it."""
     root = os.fsencode(os.path.abspath(spec))  # noqa: PTH100 (Path would resolve links)
-    spec = _listing.shown(os.fsencode(spec)).rstrip("/") or "/"
+    spec = shown(os.fsencode(spec)).rstrip("/") or "/"
     if reading.split is None:
         return root, spec
     return _listing.split_folder(root, reading), f"{spec}/{reading.split}"
@@ -122,7 +123,7 @@ def _by_folders(
     check_share(spec, n, left_out, " in its class folders")
     target = StoredTarget(listing.class_ids_path, "classes", len(captions), captions, "")
     source = EncodedSource(
-        store=FileStore(root, listing, _caps.of_piece(reading), reading.follow_links),
+        store=FileStore(root, listing, _unpack_limits.of_piece(reading), reading.follow_links),
         reading=reading,
         n=n,
         shape=None,
@@ -146,20 +147,20 @@ def _labelled(
     order = files.order()
     names = [files.names[at] for at in order]
     if table is None:
-        found = _beside.from_names(names, spec, reading, scratch)
+        found = _label_files.from_names(names, spec, reading, scratch)
     else:
-        found = _beside.from_table(names, table, spec, reading, scratch)
+        found = _label_files.from_table(names, table, spec, reading, scratch)
         _listing.forget(left_out, root, os.fsencode(table.absolute()))
     listing = _listing.write_files(files, [order[place] for place in found.places], scratch)
     source = EncodedSource(
-        store=FileStore(root, listing, _caps.of_piece(reading), reading.follow_links),
+        store=FileStore(root, listing, _unpack_limits.of_piece(reading), reading.follow_links),
         reading=reading,
         n=len(found.places),
         shape=None,
         stored_targets=found.targets,
         notes=_notes(found.warnings, left_out + found.left_out),
         nbytes=int(listing.sizes.sum()),
-        fingerprint=_beside.fingerprint(listing.digest(), found.targets),
+        fingerprint=_label_files.fingerprint(listing.digest(), found.targets),
         columns=PathColumns(),
     )
     return probed(source, spec)
@@ -193,7 +194,7 @@ def class_warnings(classes: Classes, counts: Rows) -> tuple[str, ...]:
         f"the class folder {folder!r} is missing; its id is kept" for folder in classes.missing
     ]
     there = zip(classes.folders, counts, strict=True)
-    empty = [_listing.shown(folder) for folder, count in there if count == 0]
+    empty = [shown(folder) for folder, count in there if count == 0]
     return (
         *missing,
         *(

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from augtool.errors import SourceError
-from augtool.isolate import isolated
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources._arrays import ARRAY_READING, Found, source_of
 from augtool.sources._contract import Source
-from augtool.sources._extents import Extent, Version
+from augtool.sources._mapped import Extent, Version
+from augtool.system.child import isolated
 
 READING = ARRAY_READING
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -11,20 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from augtool import regular, strict_json
+from augtool import strict_json
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources._array_masks import MASK_KEY, check_masks, mask_extent
+from augtool.sources._array_names import USUAL_NAMES, target_names
 from augtool.sources._arrays import ARRAY_READING, PIXEL_DTYPES, Found, check_lengths, source_of
 from augtool.sources._columns import column_path, text_extent
 from augtool.sources._contract import NO_MASKS, Source
-from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
-from augtool.sources._listing import shown
-from augtool.sources._names import USUAL_NAMES, target_names
+from augtool.sources._mapped import Extent, Version
 from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
+from augtool.system import textfile
+from augtool.text import shown
 
 READING = ARRAY_READING | {"follow_links"}
 _MAGIC = b"\x93NUMPY"
@@ -257,7 +258,7 @@ def _class_names(folder: Path, follow: bool) -> dict[str, tuple[str, ...]]:
     if not follow and (manifest.is_symlink() or manifest.parent.is_symlink()):
         return {}
     try:
-        said = strict_json.loads(regular.text_of(manifest))["attributes"]
+        said = strict_json.loads(textfile.text_of(manifest))["attributes"]
         return {
             key.removeprefix("class_names").removeprefix("_"): tuple(map(str, json.loads(value)))
             for key, value in said.items()

@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
-from augtool.recipe import Reading
-from augtool.sources import _caps, _staging, _telling
+from augtool.recipe.recipe import Reading
+from augtool.sources import _decompress, _telling, _unpack_limits
 from augtool.sources._array_masks import MASK_KEY, check_masks, mask_extent
+from augtool.sources._array_names import USUAL_NAMES, target_names
 from augtool.sources._arrays import (
     ARRAY_READING,
     PIXEL_DTYPES,
@@ -31,13 +32,12 @@ from augtool.sources._arrays import (
 )
 from augtool.sources._columns import column_path, text_extent
 from augtool.sources._contract import NO_MASKS, Source
-from augtool.sources._extents import Extent, Version
 from augtool.sources._layout import layout_of, shown_shape
-from augtool.sources._listing import shown
-from augtool.sources._names import USUAL_NAMES, target_names
+from augtool.sources._mapped import Extent, Version
 from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
 from augtool.sources._zip_members import BadZip, members
+from augtool.text import shown
 
 READING = ARRAY_READING
 _AT_ONCE = 1 << 20
@@ -210,9 +210,9 @@ def _unpacked(
                 f"{spec}: {name} {shown_shape(header.shape)} should have {header.nbytes:,} bytes "
                 f"and has {info.file_size:,}; the file is damaged"
             )
-        _caps.check_whole(reading, f"{spec}: {name}", info.compress_size, header.nbytes)
+        _unpack_limits.check_whole(reading, f"{spec}: {name}", info.compress_size, header.nbytes)
         _telling.tell(f"{spec}: {name}", header.nbytes, path.parent)
-        _staging.check_room(path.parent, f"{spec}: {name}", header.nbytes)
+        _decompress.check_room(path.parent, f"{spec}: {name}", header.nbytes)
         with path.open("wb") as out:
             left = header.nbytes
             while left and (piece := member.read(min(left, _AT_ONCE))):

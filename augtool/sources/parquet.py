@@ -18,21 +18,28 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
-from augtool.isolate import isolated, limited
 from augtool.params import did_you_mean
-from augtool.recipe import Reading
-from augtool.sources import _beside, _caps, _pack, _parquet, _staging, _telling
+from augtool.recipe.recipe import Reading
+from augtool.sources import (
+    _archive_store,
+    _decompress,
+    _label_files,
+    _parquet,
+    _telling,
+    _unpack_limits,
+)
 from augtool.sources._array_masks import MASK_KEY, left_behind
-from augtool.sources._cells import labels_of
+from augtool.sources._array_names import target_names
 from augtool.sources._column import Column
 from augtool.sources._columns import as_text
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
-from augtool.sources._extents import Version, check_version
-from augtool.sources._listing import shown
-from augtool.sources._names import target_names
+from augtool.sources._label_cells import labels_of
+from augtool.sources._mapped import Version, check_version
 from augtool.sources._stored_targets import LabelArray, stored_targets
 from augtool.sources._tables import check_headings
+from augtool.system.child import isolated, limited
+from augtool.text import shown
 
 READING = (
     IMAGE_READING
@@ -148,13 +155,13 @@ def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
     lost = left_behind(place, reading) if has_masks else ()
     needed = sum(_parquet.bytes_of(file, image) for file in files)
     _telling.tell(place, needed, scratch)
-    _staging.check_room(scratch, place, needed)
-    found, staged = _pack.Found(), scratch / "images.bin"
+    _decompress.check_room(scratch, place, needed)
+    found, staged = _archive_store.Found(), scratch / "images.bin"
     with staged.open("wb") as out:
         for number, (file, spec) in enumerate(zip(files, shown_specs, strict=True)):
             before = f"{paths[number].name}/" if len(files) > 1 else ""
-            most = out.tell() + _caps.of_whole(reading, paths[number].stat().st_size)
-            memory = max(_parquet.MEMORY, 5 * _caps.of_piece(reading) // 2)
+            most = out.tell() + _unpack_limits.of_whole(reading, paths[number].stat().st_size)
+            memory = max(_parquet.MEMORY, 5 * _unpack_limits.of_piece(reading) // 2)
             with limited(memory, _parquet.CPU_SECONDS):
                 _stage(file, image, out, found, spec, before, most)
     if not len(found):
@@ -166,7 +173,7 @@ def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
     ]
     listed.write_text(json.dumps(known))
     _check_versions(known)
-    store = _pack.stored(found, [(staged, Version.of(staged))], place, reading, scratch)
+    store = _archive_store.stored(found, [(staged, Version.of(staged))], place, reading, scratch)
     return EncodedSource(
         store=store,
         reading=reading,
@@ -175,7 +182,7 @@ def _source(place: str, specs: Sequence[str], reading: Reading, scratch: Path) -
         stored_targets=targets,
         notes=Notes((*warnings, *lost)),
         nbytes=sum(path.stat().st_size for path in paths),
-        fingerprint=_beside.fingerprint(store.digest(), targets),
+        fingerprint=_label_files.fingerprint(store.digest(), targets),
         columns=ParquetColumns(listed),
     )
 
@@ -267,7 +274,13 @@ def _labels(
 
 
 def _stage(
-    file: Any, image: str, out: IO[bytes], found: _pack.Found, spec: str, before: str, most: int
+    file: Any,
+    image: str,
+    out: IO[bytes],
+    found: _archive_store.Found,
+    spec: str,
+    before: str,
+    most: int,
 ) -> None:
     """Copy the encoded images of a file to ``out``, which has ``most`` bytes then at most, and note
     where they are."""
@@ -278,7 +291,7 @@ def _stage(
         at_once = _parquet.rows_at_once(file, image, _ROWS)
         for batch in file.iter_batches(batch_size=at_once, columns=[image], use_threads=False):
             column = batch.column(0)
-            _staging.check_room(Path(out.name).parent, spec, column.nbytes)
+            _decompress.check_room(Path(out.name).parent, spec, column.nbytes)
             struct = pa.types.is_struct(column.type)
             data = column.field("bytes") if struct else column
             paths = column.field("path").to_pylist() if _has_path(column) else [None] * len(column)
@@ -294,13 +307,15 @@ def _stage(
                 name = f"{before}{row}" + (f" {path}" if path else "")
                 encoded = name.encode("utf-8", "surrogateescape")
                 if out.tell() + len(content) > most:
-                    raise SourceError(f"{spec}: unpacks to gigabytes by row {row}; {_caps.OPTION}")
+                    raise SourceError(
+                        f"{spec}: unpacks to gigabytes by row {row}; {_unpack_limits.OPTION}"
+                    )
                 found.add(encoded, 0, out.tell(), len(content))
                 out.write(content)
                 row += 1
     except MemoryError as error:
         raise SourceError(
-            f"{spec}: near row {row}: images take very much memory; {_caps.OPTION}"
+            f"{spec}: near row {row}: images take very much memory; {_unpack_limits.OPTION}"
         ) from error
     except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno:

@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from augtool.errors import UsageError
 from augtool.params import did_you_mean
-from augtool.recipe import Mode, Reading
-from augtool.sources._contract import Masks, Notes, Pixels, Rows, Target
+from augtool.recipe.recipe import Mode, Reading
+from augtool.sources._contract import Masks, Notes, Pixels, Rows
 from augtool.sources._shapes import SHAPES, coverage
+from augtool.targets import Target
 
 _SCHEME = "sample:"
 _EXAMPLE = "sample:?n=2000&size=64&classes=10"

@@ -17,15 +17,23 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
-from augtool.sources import _array_rows, _beside, _caps, _listing, _pack, _staging, _telling
+from augtool.recipe.recipe import Reading
+from augtool.sources import (
+    _archive_store,
+    _decompress,
+    _label_files,
+    _listing,
+    _npy_members,
+    _telling,
+    _unpack_limits,
+)
 from augtool.sources._array_masks import MASK_KEY, left_behind
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, Store, probed
-from augtool.sources._extents import Version, check_version
-from augtool.sources._listing import shown
-from augtool.sources._sample_labels import Labels, labels_in
-from augtool.sources._samples import Archive, Sample
+from augtool.sources._mapped import Version, check_version
+from augtool.sources._webdataset import Archive, Sample
+from augtool.sources._webdataset_labels import Labels, labels_in
+from augtool.text import shown
 
 READING = (
     IMAGE_READING
@@ -57,14 +65,14 @@ def sniff(spec: str) -> bool:
             return False
         with path.open("rb") as file:
             block = file.read(_BLOCK)
-        decompressed = _staging.opener(block)
+        decompressed = _decompress.opener(block)
         if decompressed is not None:
             with decompressed(path) as stream:
                 block = stream.read(_BLOCK)
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except PermissionError:
         raise SourceError(f"{spec}: no permission to read it; change its mode") from None
-    except (tarfile.HeaderError, *_staging.DAMAGE):
+    except (tarfile.HeaderError, *_decompress.DAMAGE):
         return False
     return True
 
@@ -83,7 +91,7 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
     these are not found, and `SourceError` for an archive that is damaged or cut short.
     """
     place = _place(specs)
-    found, left_out = _pack.Found(), Counter[str]()
+    found, left_out = _archive_store.Found(), Counter[str]()
     labels: Labels | None = None
     files = list[tuple[Path, Version]]()
     warnings, image, masks = list[str](), "", False
@@ -117,12 +125,12 @@ def open_all(specs: Sequence[str], reading: Reading, scratch: Path) -> Source:
         rest = f" ({_listing.not_read(left_out)})" if left_out else ""
         raise SourceError(f"{place}: holds no images with labels{rest}")
     targets, said = labels.targets(reading, place, scratch)
-    store = _pack.stored(found, files, place, reading, scratch)
-    fingerprint = _beside.fingerprint(store.digest(), targets)
+    store = _archive_store.stored(found, files, place, reading, scratch)
+    fingerprint = _label_files.fingerprint(store.digest(), targets)
     lost = left_behind(place, reading) if masks and image != _MASKS else ()
     notes = Notes((*warnings, *said, *lost), dict(left_out))
     if image.rpartition(".")[2] == _ARRAY:
-        return _array_rows.opened(store, len(found), targets, notes, fingerprint, reading)
+        return _npy_members.opened(store, len(found), targets, notes, fingerprint, reading)
     source = EncodedSource(
         store=store,
         reading=reading,
@@ -147,14 +155,14 @@ def _plain(path: Path, copy: Path, reading: Reading) -> tuple[Path, Version]:
     when it changes while it is unpacked."""
     version = Version.of(path)
     with path.open("rb") as file:
-        decompressed = _staging.opener(file.read(_BLOCK))
+        decompressed = _decompress.opener(file.read(_BLOCK))
     if decompressed is None:
         return path, version
     where, least = shown(str(path).encode("utf-8", "surrogateescape")), _telling.expected(path)
     _telling.tell(where, least, copy.parent, "at least ")
-    _staging.check_room(copy.parent, where, least)
-    most = _caps.of_whole(reading, path.stat().st_size)
-    unpacked = _staging.unpacked(path, decompressed, copy, most)
+    _decompress.check_room(copy.parent, where, least)
+    most = _unpack_limits.of_whole(reading, path.stat().st_size)
+    unpacked = _decompress.unpacked(path, decompressed, copy, most)
     check_version(path, version)
     return unpacked, Version.of(unpacked)
 

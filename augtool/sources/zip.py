@@ -17,17 +17,26 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
-from augtool.sources import _beside, _caps, _listing, _pack, _staging, _telling, npz
+from augtool.recipe.recipe import Reading
+from augtool.sources import (
+    _archive_store,
+    _decompress,
+    _label_files,
+    _listing,
+    _telling,
+    _unpack_limits,
+    npz,
+)
 from augtool.sources._contract import Notes, Source
 from augtool.sources._encoded import IMAGE_READING, EncodedSource, probed
-from augtool.sources._extents import Version
-from augtool.sources._listing import Level, shown
+from augtool.sources._listing import Level
+from augtool.sources._mapped import Version
 from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
 from augtool.sources._zip_members import DEFLATED, STORED, BadZip, ZipMember, data_offset, members
 from augtool.sources.folder import PathColumns, check_share, class_warnings
+from augtool.text import shown
 
-READING = IMAGE_READING | {"split", "classes"} | _beside.TABLE_READING
+READING = IMAGE_READING | {"split", "classes"} | _label_files.TABLE_READING
 _SIGNATURES = (b"PK\3\4", b"PK\5\6")
 _LOCAL = 30  # bytes that at least stand before a member
 _AT_ONCE = 1 << 20
@@ -75,7 +84,7 @@ def open_labelled(spec: str, reading: Reading, scratch: Path, labels: str) -> So
 def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> Source:
     path, place = Path(spec).absolute(), shown(spec.encode("utf-8", "surrogateescape"))
     left_out: Counter[str] = Counter()
-    most, warnings = _caps.of_piece(reading), tuple[str, ...]()
+    most, warnings = _unpack_limits.of_piece(reading), tuple[str, ...]()
     try:
         version = Version.of(path)
         with path.open("rb") as file:
@@ -88,13 +97,13 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
                     found, place, reading, scratch, table, left_out
                 )
             else:
-                _beside.check_no_table(place, reading)
+                _label_files.check_no_table(place, reading)
                 order, targets, warnings = _by_folders(found, place, reading, scratch, left_out)
             check_share(place, len(order), left_out, "")
             unpacked = _unpacked_bytes(found, order, most)
-            _caps.check_whole(reading, place, path.stat().st_size, unpacked)
+            _unpack_limits.check_whole(reading, place, path.stat().st_size, unpacked)
             _telling.tell(place, unpacked, scratch)
-            _staging.check_room(scratch, place, unpacked)
+            _decompress.check_room(scratch, place, unpacked)
             store = _stored((path, version), file, found, order, place, reading, scratch)
     except BadZip as error:
         raise SourceError(f"{place}: {error}; get the archive again") from error
@@ -110,7 +119,7 @@ def _opened(spec: str, reading: Reading, scratch: Path, table: Path | None) -> S
         stored_targets=targets,
         notes=Notes(warnings, dict(left_out)),
         nbytes=path.stat().st_size,
-        fingerprint=_beside.fingerprint(store.digest(), targets),
+        fingerprint=_label_files.fingerprint(store.digest(), targets),
         columns=PathColumns(),
     )
     return probed(source, place)
@@ -137,10 +146,10 @@ def _images_in(file: BinaryIO, left_out: Counter[str]) -> _Images:
 def _fault(method: int, size: int, most: int) -> int | None:
     """Why a member cannot be read, as `_pack.UNREADABLE` has it, or None."""
     if method == _SEALED:
-        return _pack.ENCRYPTED
+        return _archive_store.ENCRYPTED
     if method not in (STORED, DEFLATED):
-        return _pack.OTHER_METHOD
-    return _pack.TOO_LARGE if size > most else None
+        return _archive_store.OTHER_METHOD
+    return _archive_store.TOO_LARGE if size > most else None
 
 
 def _check_apart(found: _Images, place: str) -> None:
@@ -233,9 +242,9 @@ def _labelled(
     order = sorted(range(len(found.names)), key=lambda at: _listing.text(found.names[at]))
     names = [found.names[at] for at in order]
     if table is None:
-        labelled = _beside.from_names(names, place, reading, scratch)
+        labelled = _label_files.from_names(names, place, reading, scratch)
     else:
-        labelled = _beside.from_table(names, table, place, reading, scratch)
+        labelled = _label_files.from_table(names, table, place, reading, scratch)
     left_out.update(labelled.left_out)
     return [order[place] for place in labelled.places], labelled.targets, labelled.warnings
 
@@ -248,9 +257,9 @@ def _stored(
     place: str,
     reading: Reading,
     scratch: Path,
-) -> _pack.PackStore:
+) -> _archive_store.PackStore:
     """The index of the rows, deflated members unpacked in the order in which they lie there."""
-    copy, most = scratch / "unpacked.bin", _caps.of_piece(reading)
+    copy, most = scratch / "unpacked.bin", _unpack_limits.of_piece(reading)
     lies = np.zeros((len(found.names), 3), np.int64)
     chosen = found.table[order]
     with copy.open("wb") as out:
@@ -268,11 +277,11 @@ def _stored(
             file.seek(offset)
             begin = out.tell()
             whole = _inflate(file, member, out)
-            lies[at] = (1, begin if whole else _pack.DAMAGED, out.tell() - begin)
-    rows = _pack.Found()
+            lies[at] = (1, begin if whole else _archive_store.DAMAGED, out.tell() - begin)
+    rows = _archive_store.Found()
     for at in order:
         rows.add(found.names[at], *lies[at].tolist())
-    return _pack.stored(rows, [archive, (copy, Version.of(copy))], place, reading, scratch)
+    return _archive_store.stored(rows, [archive, (copy, Version.of(copy))], place, reading, scratch)
 
 
 def _inflate(file: IO[bytes], member: ZipMember, out: IO[bytes]) -> bool:

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import click
 
-from augtool import listening
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import open_source
+from augtool.system import progress
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
     heard: list[int] = []
-    with tempfile.TemporaryDirectory() as scratch, listening.to(heard.append):
+    with tempfile.TemporaryDirectory() as scratch, progress.to(heard.append):
         began = time.perf_counter()
         source = open_source(str(folder), Reading(), Path(scratch))
         seconds = time.perf_counter() - began

@@ -15,7 +15,7 @@ import tracemalloc
 import click
 
 import augtool
-from augtool.plan import Plan, make_plan
+from augtool.planning.plan import Plan, make_plan
 
 _SHAPE = (32, 32, 3)
 _TIMES = 9

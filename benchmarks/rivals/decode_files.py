@@ -49,11 +49,11 @@ def _straight(first: tuple[bytes, int]) -> Callable[[bytes], Any]:
 
 
 def _resized(side: int) -> Callable[[bytes], Any]:
-    from augtool import images
-    from augtool.recipe import Reading
+    from augtool.codecs import decode
+    from augtool.recipe.recipe import Reading
 
     reading, out = Reading(size=(side, side)), np.empty((side, side, 3), np.uint8)
-    return lambda content: images.decode_into(content, reading, out)
+    return lambda content: decode.decode_into(content, reading, out)
 
 
 def _content(name: bytes, size: int) -> bytes:

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from augtool import _modules, methods
+from augtool import methods, registry
 from augtool.errors import UsageError
-from augtool.recipe import Recipe
+from augtool.recipe.recipe import Recipe
 
 from .. import options
 from ._command import Command
@@ -88,7 +88,7 @@ def _method_with(parameter: str, args: Sequence[str]) -> str | None:
     """A method that has this parameter: one that is named in the arguments, if any of them."""
     able = [
         name
-        for name in _modules.names("methods")
+        for name in registry.names("methods")
         if parameter in {"prob", *methods.load(name).Params.__dataclass_fields__}
     ]
     said = (word for one in args for word in one.split() if word in able)
@@ -112,14 +112,14 @@ def chain_command(
     def run(steps: tuple[str, ...], recipe: Path | None, **given: Any) -> int | None:
         return callback(_recipe(steps, recipe), given)
 
-    text = _HELP.format(called=called, out=out, methods=", ".join(_modules.names("methods")))
+    text = _HELP.format(called=called, out=out, methods=", ".join(registry.names("methods")))
     steps = click.argument("steps", nargs=-1, metavar="[STEP]…")
     decorate = options.together(steps, *before, _RECIPE, *after)
     return click.command(NAME, cls=_Chain, help=text)(decorate(run))
 
 
 def _recipe(steps: Sequence[str], file: Path | None) -> Recipe:
-    from augtool.recipe_toml import read_recipe
+    from augtool.recipe.toml import read_recipe
 
     if steps and file is not None:
         raise UsageError(f"--recipe {file} and the step {steps[0]!r}: give steps in one way")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from augtool import _modules
+from augtool import registry
 
 from .. import config
 
@@ -70,7 +70,7 @@ class Group(click.Group):
 
 def _summary(name: str) -> str:
     """The first line of a command's docstring, read without importing it."""
-    for folder in (Path(__file__).parent, Path(_modules.__file__).parent / "methods"):
+    for folder in (Path(__file__).parent, Path(registry.__file__).parent / "methods"):
         file = folder / f"{name}.py"
         if file.is_file():
             text = file.read_text(encoding="utf-8").removeprefix('"""')

@@ -11,9 +11,9 @@ import click
 
 from augtool import methods
 from augtool.params import Bounds, bounds_of, shown
-from augtool.recipe import Recipe, step
+from augtool.recipe.recipe import Recipe, step
 
-from .. import options, values
+from .. import options, param_types
 from ._command import Command
 
 Callback = Callable[[Recipe, Mapping[str, Any]], int | None]
@@ -62,7 +62,7 @@ def _option(name: str, hint: Any, bounds: Bounds, default: Any) -> options.Decor
 def _prob(default: float) -> options.Decorator:
     return click.option(
         "--prob",
-        type=values.Number(),
+        type=param_types.Number(),
         help="Mix a row with this probability, else leave it as it is.  "
         f"[default: {default}; at least 0, at most 1]",
     )
@@ -77,13 +77,13 @@ def value_type(hint: Any, bounds: Bounds) -> Any:
     return _VALUES.get(plain, plain)
 
 
-_VALUES: dict[Any, values.Value] = {
-    float: values.Number(),
-    int: values.Integer(),
-    str: values.Text(),
-    tuple[float, float]: values.Span(),
-    tuple[int, int]: values.Span(whole=True),
-    tuple[float, ...]: values.Values(),
+_VALUES: dict[Any, param_types.Value] = {
+    float: param_types.Number(),
+    int: param_types.Integer(),
+    str: param_types.Text(),
+    tuple[float, float]: param_types.Span(),
+    tuple[int, int]: param_types.Span(whole=True),
+    tuple[float, ...]: param_types.Values(),
 }
 
 

@@ -11,12 +11,12 @@ import click
 
 from augtool.errors import KEPT, UsageError
 
-from .. import config, from_given, options
+from .. import build_job, config, options
 from ._method import method_command
 
 if TYPE_CHECKING:
     from augtool.job import Job
-    from augtool.recipe import Recipe
+    from augtool.recipe.recipe import Recipe
 
 BEFORE = (options.INPUT, options.OUTPUT)
 AFTER = (
@@ -38,7 +38,7 @@ def command(name: str) -> click.Command:
 
 def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
     """Do what the options say with a recipe: the exit code."""
-    job = from_given.job_from(given, recipe)
+    job = build_job.job_from(given, recipe)
     _check_talk(job, given)
     _check_places(job, given)
     if given["dry_run"]:
@@ -49,13 +49,14 @@ def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
 def _check_places(job: Job, given: Mapping[str, Any]) -> None:
     """Raise `UsageError` when the run would write over a file that only this command reads, or the
     picture over anything."""
+    from augtool.pipeline.holdout_job import with_holdout
+
     from augtool import overlap, places
-    from augtool.run import with_holdout
 
     jobs = with_holdout(job)
-    overlap.check(from_given.files_read(), [*places.written_by(jobs), *places.beside(jobs)])
+    overlap.check(build_job.files_read(), [*places.written_by(jobs), *places.beside(jobs)])
     if given["preview"] is not None:
-        from_given.check_picture(
+        build_job.check_picture(
             "--preview",
             given["preview"],
             places.read_by(job),
@@ -69,13 +70,13 @@ def _check_talk(job: Job, given: Mapping[str, Any]) -> None:
     from augtool import sinks
 
     if not given["dry_run"]:
-        from_given.check_talk(job.output, as_json=given["as_json"])
+        build_job.check_talk(job.output, as_json=given["as_json"])
     if given["preview"] is not None and sinks.leaves_nothing(job.output, job.format):
         raise UsageError("--preview looks at a file, and this run leaves none: give one")
 
 
 def _estimate(job: Job, *, as_json: bool) -> int:
-    from augtool.estimate import estimate
+    from augtool.pipeline.dry_run import estimate
 
     from ..report import say_estimate
 
@@ -84,14 +85,14 @@ def _estimate(job: Job, *, as_json: bool) -> int:
 
 
 def _make(job: Job, given: Mapping[str, Any]) -> int:
-    from augtool import listening
     from augtool.run import run as do
+    from augtool.system import progress
 
     from ..progress import Meter
     from ..report import say_summary
 
     quiet = given["quiet"] or given["as_json"]
-    with Meter(quiet=quiet, verbose=given["verbose"]) as meter, listening.to(meter.found):
+    with Meter(quiet=quiet, verbose=given["verbose"]) as meter, progress.to(meter.found):
         summary = do(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])
     if given["preview"] is not None:
@@ -101,8 +102,8 @@ def _make(job: Job, given: Mapping[str, Any]) -> int:
 
 def _draw_preview(job: Job, preview: Path) -> None:
     import augtool
-    from augtool.look import View, preview_of
-    from augtool.preview import save
+    from augtool.preview.grid import save
+    from augtool.preview.preview import View, preview_of
 
     try:
         with augtool.open(job.output) as made:

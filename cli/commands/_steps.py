@@ -16,9 +16,9 @@ import click
 from augtool import methods
 from augtool.errors import UsageError
 from augtool.params import bounds_of
-from augtool.recipe import NONE, Choice, Step, step_of
+from augtool.recipe.recipe import NONE, Choice, Step, step_of
 
-from .. import values
+from .. import param_types
 from ._method import value_type
 
 _BETWEEN = "|"
@@ -115,7 +115,7 @@ def _hints(method: str) -> dict[str, Any]:
 
 def _value(method: str, key: str, text: str, hint: tuple[Any, Any]) -> Any:
     kind, bounds = hint
-    wanted = values.Number() if bounds is None else value_type(kind, bounds)
+    wanted = param_types.Number() if bounds is None else value_type(kind, bounds)
     try:
         return click.types.convert_type(wanted).convert(text, None, None)
     except click.BadParameter as error:

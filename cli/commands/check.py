@@ -9,11 +9,11 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import config, from_given, options, stdout, values
+from .. import build_job, config, options, param_types, stdout
 from ._command import Command
 
 if TYPE_CHECKING:
-    from augtool.checking import Report
+    from augtool.inspection.check import Report
 
 _UNUSABLE = 1
 _EXAMPLES = 3
@@ -24,7 +24,7 @@ _EXAMPLES = 3
 @click.option(
     "--workers",
     "-j",
-    type=values.Workers(),
+    type=param_types.Workers(),
     default="auto",
     show_default=True,
     help="Processes; auto asks the machine, and looks at small sources in this process.",
@@ -41,17 +41,17 @@ def command(input: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) ->
     content twice, and under two classes; odd modes and sizes, pictures on their side, wrong names;
     and files that are left out. Exit code 1 when an image cannot be used.
     """
-    from augtool.checking import check
+    from augtool.inspection.check import check
 
     from ..progress import Meter
     from ..report import say_warnings
 
-    if from_given.masks_from(given) is not None:
+    if build_job.masks_from(given) is not None:
         raise UsageError("--masks: check looks at images only; leave it out")
     with Meter(quiet=quiet or as_json, doing="checking") as meter:
         report = check(
             input,
-            from_given.reading_from(given),
+            build_job.reading_from(given),
             labels=given["labels"],
             kind=given["in_format"],
             workers=given["workers"],
@@ -67,7 +67,7 @@ def command(input: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) ->
 
 def _tell(report: Report) -> None:
     """A table: a line for each kind of finding, with examples."""
-    from augtool.checking import KINDS
+    from augtool.inspection.check import KINDS
 
     from ..report import counted, printable
 

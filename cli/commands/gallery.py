@@ -9,7 +9,7 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import config, from_given, options, values
+from .. import build_job, config, options, param_types
 from ._command import Command
 
 _MANY = 1000  # images of a source
@@ -39,7 +39,7 @@ _MANY = 1000  # images of a source
 )
 @click.option(
     "--lam",
-    type=values.Shares(),
+    type=param_types.Shares(),
     help="One column for each of these λ, of one method (cutmix unless --methods says).",
 )
 @click.option(
@@ -62,11 +62,11 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
 
     The first column has the unmixed images; under each is its soft label.
     """
-    from augtool.gallery import columns_of, columns_of_lam, gallery_of
-    from augtool.preview import save
+    from augtool.preview.gallery import columns_of, columns_of_lam, gallery_of
+    from augtool.preview.grid import save
 
-    reads = from_given.inputs_read(given, *inputs)
-    from_given.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
+    reads = build_job.inputs_read(given, *inputs)
+    build_job.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
     names = _names(given["methods"], len(inputs))
     if given["lam"] is None:
         columns = columns_of(names)
@@ -79,7 +79,7 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
         columns,
         rows=given["rows"],
         seed=given["seed"],
-        reading=from_given.reading_from(given),
+        reading=build_job.reading_from(given),
         font=given["font"],
     )
     save(image, output, "--out", overwrite=given["overwrite"])
@@ -88,7 +88,7 @@ def command(inputs: tuple[str, ...], output: Path, **given: Any) -> None:
 
 def _names(text: str | None, inputs: int) -> list[str]:
     """The methods asked for, or all that have something to show; several inputs are images."""
-    from augtool.gallery import shown_methods
+    from augtool.preview.gallery import shown_methods
 
     if text:
         return [one.strip() for one in text.split(",")]

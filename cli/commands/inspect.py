@@ -10,18 +10,18 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import config, findings, from_given, options, stdout, values
+from .. import build_job, config, inspect_text, options, param_types, stdout
 from ..report import printable, say_warnings
 from ._command import Command
 
 if TYPE_CHECKING:
-    from augtool.explanation import RowInfo
-    from augtool.recipe import Reading
+    from augtool.inspection.explain import RowInfo
+    from augtool.recipe.recipe import Reading
 
 
 @click.command("inspect", cls=Command)
 @click.argument("path", metavar="PATH")
-@click.option("--row", type=values.Whole(0), help="Explain this row of an output.")
+@click.option("--row", type=param_types.Whole(0), help="Explain this row of an output.")
 @click.option(
     "--in", "-i", "input", metavar="PATH", help="With --row: the source, to name its files."
 )
@@ -54,10 +54,11 @@ def command(
     For an output: schema, recipe, label mass per class and the base's weight (λ). For an input:
     rows, shape and classes.
     """
-    from augtool import inspection, output
-    from augtool.recipe import Reading
+    from augtool.inspection import summary
+    from augtool.outputs import output
+    from augtool.recipe.recipe import Reading
 
-    reading = from_given.reading_from(given)
+    reading = build_job.reading_from(given)
     beside = given["labels"], given["in_format"]
     if (row is not None) + as_list + as_recipe + cite > 1:
         raise UsageError("--row, --list, --recipe and --cite each print something else: give one")
@@ -73,24 +74,24 @@ def command(
         _explain(path, row, input, reading, beside, as_json)
     elif output.is_output(path) and reading == Reading() and beside == (None, None):
         with output.open(path) as opened:
-            _tell(inspection.inspect(opened), findings.output_lines, as_json)
+            _tell(summary.inspect(opened), inspect_text.output_lines, as_json)
     else:
-        info = inspection.inspect_source(path, reading, from_given.masks_from(given), *beside)
-        _tell(info, findings.source_lines, as_json)
+        info = summary.inspect_source(path, reading, build_job.masks_from(given), *beside)
+        _tell(info, inspect_text.source_lines, as_json)
         say_warnings(info.warnings)
 
 
 def _check_output(path: str, purpose: str) -> None:
-    from augtool.output import is_output
+    from augtool.outputs.output import is_output
 
     if path.startswith("sample:") or (Path(path).is_dir() and not is_output(path)):
         raise UsageError(f"{path}: is an input; {purpose}")
 
 
 def _print_recipe(path: str, as_json: bool) -> None:
-    from augtool import output
-    from augtool.recipe import without_grants
-    from augtool.recipe_toml import to_toml
+    from augtool.outputs import output
+    from augtool.recipe.recipe import without_grants
+    from augtool.recipe.toml import to_toml
 
     _check_output(path, "--recipe prints that of an output of augtool")
     with output.looked_at(path) as opened:
@@ -99,8 +100,8 @@ def _print_recipe(path: str, as_json: bool) -> None:
 
 
 def _cite(path: str, as_json: bool) -> None:
-    from augtool import output
-    from augtool.citation import paragraph
+    from augtool.inspection.cite import paragraph
+    from augtool.outputs import output
 
     _check_output(path, "--cite is about an output of augtool")
     with output.looked_at(path) as opened:
@@ -119,20 +120,20 @@ def _explain(
     beside: tuple[str | None, str | None],
     as_json: bool,
 ) -> None:
-    from augtool import output
+    from augtool.outputs import output
 
     _check_output(path, "--row explains a row of an output of augtool")
     with output.looked_at(path) as opened:
-        _tell(_explained(opened, row, spec, reading, beside), findings.row_lines, as_json)
+        _tell(_explained(opened, row, spec, reading, beside), inspect_text.row_lines, as_json)
 
 
 def _explained(
     opened: Any, row: int, spec: str | None, reading: Reading, beside: tuple[str | None, str | None]
 ) -> RowInfo:
-    from augtool.explanation import explain
-    from augtool.recipe import GRANTS, Reading, without_grants
-    from augtool.scratch import temporary
+    from augtool.inspection.explain import explain
+    from augtool.recipe.recipe import GRANTS, Reading, without_grants
     from augtool.sources import open_source
+    from augtool.system.scratch import temporary
 
     if spec is None:
         return explain(opened, row)
@@ -148,9 +149,9 @@ def _list(
 ) -> None:
     import csv
 
-    from augtool.inspection import listed, listing
-    from augtool.scratch import temporary
+    from augtool.inspection.summary import listed, listing
     from augtool.sources import open_source
+    from augtool.system.scratch import temporary
 
     with temporary() as scratch:
         source = open_source(path, reading, scratch, *beside)

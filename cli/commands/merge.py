@@ -25,7 +25,7 @@ def command(paths: tuple[str, ...], output: str, as_json: bool, quiet: bool, **g
     PATH is a folder of shards, or a file. Outputs must have equal fields, classes and layout. The
     shards of one run become the file that the run would have made without shards.
     """
-    from augtool.merge import merge
+    from augtool.pipeline.merge import merge
 
     from ..progress import Meter
     from ..report import counted, human_bytes

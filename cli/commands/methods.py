@@ -20,14 +20,14 @@ _WIDTH = 96
 @options.DEBUG
 def command(as_json: bool, cite: str | None, **_given: Any) -> None:
     """List the methods with their parameters, defaults, bounds and papers."""
-    from augtool import catalogue
+    from augtool.methods import _catalogue
 
     if cite is not None:
-        stdout.line(catalogue.bibtex(cite))
+        stdout.line(_catalogue.bibtex(cite))
     elif as_json:
-        stdout.as_json([dataclasses.asdict(one) for one in catalogue.entries()])
+        stdout.as_json([dataclasses.asdict(one) for one in _catalogue.entries()])
     else:
-        for one in catalogue.entries():
+        for one in _catalogue.entries():
             stdout.line("\n".join(_lines(one)))
 
 

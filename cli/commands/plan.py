@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from augtool import _modules
+from augtool import registry
 from augtool.errors import OutputError, OutputExists, UsageError
 
-from .. import config, from_given, options, stdout, values
+from .. import build_job, config, options, stdout
+from .. import param_types as values
 from ._command import Group
 
 if TYPE_CHECKING:
     from augtool.overlap import Place
-    from augtool.plan import Plan
-    from augtool.recipe import Recipe
+    from augtool.planning.plan import Plan
+    from augtool.recipe.recipe import Recipe
 
 _CHAIN = "mix"
 ROWS = click.option(
@@ -41,14 +42,14 @@ class _Recipes(Group):
     """One subcommand for each method, and one for chains."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_modules.names("methods"), _CHAIN]
+        return [*registry.names("methods"), _CHAIN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return _planned(cmd_name) if cmd_name in self.list_commands(ctx) else None
 
     def sections(self, ctx: click.Context) -> dict[str, list[str]]:
         """Methods, and chains."""
-        return {"Methods": list(_modules.names("methods")), "Chains": [_CHAIN]}
+        return {"Methods": list(registry.names("methods")), "Chains": [_CHAIN]}
 
 
 @click.group(
@@ -82,15 +83,17 @@ def _planned(name: str) -> click.Command:
 
 
 def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
-    from augtool.run import open_for, plan_of
-    from augtool.saved_plan import first_line
-    from augtool.scratch import temporary
+    from augtool.mixing.inputs import open_for
+    from augtool.mixing.source_plan import plan_of
 
-    output, recipe = given["output"], from_given.recipe_from(given, recipe)
+    from augtool.outputs.stored_plan import first_line
+    from augtool.system.scratch import temporary
+
+    output, recipe = given["output"], build_job.recipe_from(given, recipe)
     if output is not None:
-        _check_output(output, from_given.inputs_read(given, *given["input"]), given["overwrite"])
+        _check_output(output, build_job.inputs_read(given, *given["input"]), given["overwrite"])
     with temporary() as scratch:
-        masks = from_given.masks_from(given)
+        masks = build_job.masks_from(given)
         source = open_for(
             recipe, given["input"], scratch, masks, given["labels"], given["in_format"]
         )
@@ -107,7 +110,7 @@ def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
 def _check_output(output: Path, read: Sequence[Place], overwrite: bool) -> None:
     if output.suffix.lower() != ".csv":  # a mixed.h5 from --config must not become a CSV file
         raise UsageError(f"--out {output}: the plan is a CSV; end its name in .csv")
-    from_given.check_apart("--out", output, read)
+    build_job.check_apart("--out", output, read)
     if os.path.lexists(output) and not overwrite:
         raise OutputExists(f"{output}: exists already; use --overwrite or choose another --out")
 
@@ -115,8 +118,8 @@ def _check_output(output: Path, read: Sequence[Place], overwrite: bool) -> None:
 def _lines(plan: Plan, start: int, stop: int) -> Iterator[str]:
     import numpy as np
 
-    from augtool.owners import weighed
-    from augtool.plan import pieces
+    from augtool.mixing.source_map import weighed
+    from augtool.planning.plan import pieces
 
     header = True
     for piece in pieces(plan, start, stop):

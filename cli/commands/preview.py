@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .. import config, from_given, options, values
+from .. import build_job, config, options, param_types
 from ._command import Command
 
 
@@ -24,12 +24,16 @@ from ._command import Command
     help="The picture to write; an older picture of augtool is replaced.",
 )
 @click.option(
-    "--rows", type=values.Whole(1), default=4, show_default=True, help="Rows of the grid."
+    "--rows", type=param_types.Whole(1), default=4, show_default=True, help="Rows of the grid."
 )
-@click.option("--cols", type=values.Whole(1), default=8, show_default=True, help="Images in a row.")
-@click.option("--pick", type=values.Numbers(), help="Show these rows of the data, in this order.")
-@click.option("--seed", type=values.Whole(0), help="Show rows drawn with this seed.")
-@click.option("--scale", type=values.Whole(1), help="Enlarge images by this whole factor.")
+@click.option(
+    "--cols", type=param_types.Whole(1), default=8, show_default=True, help="Images in a row."
+)
+@click.option(
+    "--pick", type=param_types.Numbers(), help="Show these rows of the data, in this order."
+)
+@click.option("--seed", type=param_types.Whole(0), help="Show rows drawn with this seed.")
+@click.option("--scale", type=param_types.Whole(1), help="Enlarge images by this whole factor.")
 @click.option(
     "--outline/--no-outline",
     default=False,
@@ -52,11 +56,11 @@ def command(path: str, output: Path, **given: Any) -> None:
 
     PATH is an output of augtool, or anything that it reads. Images may differ in size.
     """
-    from augtool.look import View, preview_of
-    from augtool.preview import save
+    from augtool.preview.grid import save
+    from augtool.preview.preview import View, preview_of
 
-    reads = from_given.inputs_read(given, path, option="PATH")
-    from_given.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
+    reads = build_job.inputs_read(given, path, option="PATH")
+    build_job.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
     view = View(
         rows=given["rows"],
         cols=given["cols"],
@@ -67,7 +71,7 @@ def command(path: str, output: Path, **given: Any) -> None:
         masks=given["show_masks"] or given["masks"] not in (None, "none"),
         font=given["font"],
     )
-    reading, masks = from_given.reading_from(given), from_given.masks_from(given)
+    reading, masks = build_job.reading_from(given), build_job.masks_from(given)
     image = preview_of(path, view, reading, masks, given["labels"], given["in_format"])
     save(image, output, "--out", overwrite=given["overwrite"])
     click.echo(f"{output}: {image.width}×{image.height}", err=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .. import from_given, options
+from .. import build_job, options
 from ._command import Command
 
 
@@ -26,7 +26,7 @@ def command(plan: str, **given: Any) -> int:
     its numbers say, also when it was made by another version; only partners that --num has cut off
     are drawn again. --in must be the source of the plan, read with the options in its recipe.
     """
-    from augtool.render import render_job
+    from augtool.pipeline.render_job import render_job
     from augtool.run import run
 
     from ..progress import Meter
@@ -36,9 +36,9 @@ def command(plan: str, **given: Any) -> int:
     others = ("out_layout", "overwrite", "masks", "labels", "in_format", "other_source")
     chosen = {name: given[name] for name in (*names, *others)}
     job = render_job(plan, given["input"], given["output"], **chosen)
-    reading = dataclasses.replace(job.recipe.reading, **from_given.grants_from(given))
+    reading = dataclasses.replace(job.recipe.reading, **build_job.grants_from(given))
     job = dataclasses.replace(job, recipe=dataclasses.replace(job.recipe, reading=reading))
-    from_given.check_talk(job.output, as_json=given["as_json"])
+    build_job.check_talk(job.output, as_json=given["as_json"])
     with Meter(given["quiet"] or given["as_json"], verbose=given["verbose"]) as meter:
         summary = run(job, meter)
     say_summary(summary, as_json=given["as_json"], quiet=given["quiet"], verbose=given["verbose"])

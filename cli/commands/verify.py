@@ -10,11 +10,11 @@ import click
 
 from augtool.errors import UsageError
 
-from .. import from_given, options, stdout, values
+from .. import build_job, options, param_types, stdout
 from ._command import Command
 
 if TYPE_CHECKING:
-    from augtool.verification import Findings
+    from augtool.verification.verify import Findings
 
 _WRONG = 1
 _SHOWN = 50
@@ -32,7 +32,7 @@ _SHOWN = 50
 )
 @click.option(
     "--sample",
-    type=values.Whole(1),
+    type=param_types.Whole(1),
     metavar="N",
     help="With --in: this many rows, spread evenly.  [default: all]",
 )
@@ -46,7 +46,7 @@ _SHOWN = 50
 @click.option(
     "--workers",
     "-j",
-    type=values.Workers(),
+    type=param_types.Workers(),
     default="auto",
     show_default=True,
     help="Processes; at least one, since a damaged file can kill what reads it.",
@@ -63,7 +63,7 @@ def command(path: str, with_digest: bool, as_json: bool, quiet: bool, **given: A
     With --in, rows are made again from their stored plan: pixels and labels must be the same. A
     lossy image (JPEG, WebP) may differ from a new one by 2 of 256 levels on the average.
     """
-    from augtool.verification import verify
+    from augtool.verification.verify import verify
 
     from ..progress import Meter
 
@@ -89,7 +89,7 @@ def _comparison(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `verify` is to look at besides, when there is a source."""
     if not given["input"]:
         beside = ("sample", "masks", "labels", "in_format", "other_source")
-        grants = from_given.grants_from(given)
+        grants = build_job.grants_from(given)
         named = next((name for name in beside if given[name] not in (None, False)), None)
         named = named or next(iter(grants), None)
         if named is not None:
@@ -97,11 +97,11 @@ def _comparison(given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     from functools import partial
 
-    from augtool.comparing import compare, rows_to_compare
+    from augtool.verification.rerender import compare, rows_to_compare
 
     sample = given["sample"]
     return {
-        "further": partial(compare, given=from_given.origin_from(given), sample=sample),
+        "further": partial(compare, given=build_job.origin_from(given), sample=sample),
         "further_rows": lambda rows: len(rows_to_compare(rows, sample)),
     }
 

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+from augtool.planning.row_info import Known
 
-from augtool import estimate, worker
-from augtool.known import Known
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
-from augtool.sampling import Sampling
+from augtool.pipeline import dry_run, worker
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
+from augtool.recipe.sampling import Sampling
 
 Cli = Callable[..., tuple[int, str, str]]
 SAMPLE = "sample:?n=200&size=12&classes=4"
@@ -95,7 +95,7 @@ def test_tasks_are_counted_as_they_are_cut(
             continue  # what is written in place is never cut into parts of blocks
         for shards in ([(0, total)], [(0, 7), (7, total)] if total > 7 else [(0, total)]):
             made = sum(1 for _ in worker.cut(plan, chunk_rows, blocks, shards))
-            assert estimate._tasks(plan, chunk_rows, blocks, shards) == made
+            assert dry_run._tasks(plan, chunk_rows, blocks, shards) == made
 
 
 def test_an_endless_run_is_estimated_at_once(cli: Cli) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import augtool
-from augtool.recipe import Reading, Recipe, one_of, step
-from augtool.recipe_toml import recipe_from_toml
+from augtool.recipe.recipe import Reading, Recipe, one_of, step
+from augtool.recipe.toml import recipe_from_toml
 
 Cli = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
@@ -153,7 +153,7 @@ def test_inspect_prints_a_recipe_that_makes_the_same_bytes(cli: Cli, chain: str)
     made(cli, "--recipe", "again.toml", output="b.h5")
     assert Path("a.h5").read_bytes() == Path("b.h5").read_bytes()
     code, out, err = cli("inspect", "a.h5", "--recipe", "--json")
-    assert augtool.recipe.recipe_from_json(out) == augtool.open("a.h5").recipe
+    assert augtool.recipe.recipe.recipe_from_json(out) == augtool.open("a.h5").recipe
 
 
 def test_inspect_prints_the_recipe_of_a_single_method_too(cli: Cli) -> None:

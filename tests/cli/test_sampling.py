@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import augtool
-from augtool import books
 from augtool.errors import OutputExists
+from augtool.pipeline import workdir
 
 Cli = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
@@ -189,7 +189,7 @@ def test_neither_output_is_overwritten_unasked(
 
 
 def test_there_are_both_outputs_or_none(tmp_path: Path) -> None:
-    with books.open_books(tmp_path / "a") as one, books.open_books(tmp_path / "b") as other:
+    with workdir.open_books(tmp_path / "a") as one, workdir.open_books(tmp_path / "b") as other:
         one.unfinished.write_text("one")
         other.unfinished.write_text("other")
         (tmp_path / "b").mkdir()
@@ -202,9 +202,9 @@ def test_there_are_both_outputs_or_none(tmp_path: Path) -> None:
                 if checks.count(output) > 1 and output.name == "b":
                     raise OutputExists("b")
 
-            patch.setattr(books, "check_free", check)
+            patch.setattr(workdir, "check_free", check)
             with pytest.raises(OutputExists):
-                books.publish_all([one, other])
+                workdir.publish_all([one, other])
     assert [one.name for one in tmp_path.iterdir()] == ["b"]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from augtool.interrupts import SignalsWait
+from augtool.system.signals import SignalsWait
 
 Start = Callable[..., subprocess.Popen[str]]
 LONG = ("cutmix", "--in", "sample:?n=4000", "--out", "m.h5", "--copies", "200")
@@ -75,7 +75,7 @@ def test_a_second_one_ends_a_run_whose_tidying_hangs(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     hangs = (
-        "import sys; from augtool import books; books._leave = lambda _: "
+        "import sys; from augtool.pipeline import workdir as books; books._leave = lambda _: "
         "(print('tidying', file=sys.stderr, flush=True), [signal.pause() for _ in iter(int, 1)])"
     )
     run = start(*LONG, "-j", 2, *more, before=hangs)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from augtool.job import Job
-from augtool.recipe import Recipe, step
+from augtool.recipe.recipe import Recipe, step
 from augtool.run import run as do
 
 Start = Callable[..., subprocess.Popen[str]]

@@ -21,15 +21,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from augtool import methods
-from augtool.apply import Members, apply, prepared
-from augtool.block import Block
 from augtool.errors import SourceError, UsageError
-from augtool.limits import wrong
 from augtool.methods._contract import ChannelStatistics
-from augtool.owners import looked
+from augtool.mixing.apply import Members, apply, prepared
+from augtool.mixing.source_map import looked
 from augtool.params import bounds_of, is_whole
-from augtool.plan import Plan, make_plan
-from augtool.recipe import Recipe, Step, step
+from augtool.planning.block import Block
+from augtool.planning.bounds import wrong
+from augtool.planning.plan import Plan, make_plan
+from augtool.recipe.recipe import Recipe, Step, step
 
 SHAPES = [(1, 1, 3), (1, 6, 1), (7, 5, 3), (33, 32, 4), (9, 14), (12, 5, 2)]
 DTYPES = ["uint8", "uint16", "float32", "float64"]

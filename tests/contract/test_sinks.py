@@ -21,15 +21,16 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from augtool.fields import Field
 from PIL import Image
 
 import augtool
-from augtool import manifest, records, sinks
+from augtool import sinks
 from augtool.errors import UsageError
 from augtool.job import Job
-from augtool.recipe import Recipe, step
-from augtool.records import Part, Records
-from augtool.schema import Field
+from augtool.recipe.recipe import Recipe, step
+from augtool.sinks import _checksums, _manifest
+from augtool.sinks._checksums import Part, Records
 from augtool.sinks._contract import Order
 
 Rows = dict[str, np.ndarray]
@@ -260,7 +261,7 @@ def written(name: str, order: Order, data: Rows, task_rows: int) -> None:
                     rows = np.arange(low, min(low + at_once, stop))
                     for buffer in writer.write(one.name, rows, data[one.name][rows]):
                         crc, length = crcs[one.name]
-                        crcs[one.name] = records.crc(buffer, crc), length + len(buffer)
+                        crcs[one.name] = _checksums.crc(buffer, crc), length + len(buffer)
             known.add([Part(0, 0, start, stop, start, crcs)])
             sink.append(writer.encoded(), known)
     sink.finish(known)
@@ -387,7 +388,7 @@ def test_the_bytes_of_a_run_do_not_depend_on_workers_or_tasks(
     assert made[0] == made[1] == made[2]
     assert digests[0] == digests[1] == digests[2]
     if path.is_dir():
-        facts = manifest.read(path)
+        facts = _manifest.read(path)
         files = {file: data for file, data in made[0].items() if file[0] != "."}
         assert {file: one["sha256"] for file, one in facts["files"].items()} == {
             file: hashlib.sha256(data).hexdigest() for file, data in files.items()

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from augtool import _modules
+from augtool import registry
 from augtool.errors import UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import open_source
 from augtool.sources._contract import Source
 
@@ -110,7 +110,7 @@ MAKERS: dict[str, Callable[[Path], str]] = {
     "tar": tar,
     "zip": zipped,
 }
-every_source = pytest.mark.parametrize("name", _modules.names("sources"))
+every_source = pytest.mark.parametrize("name", registry.names("sources"))
 
 
 def opened(name: str, path: Path, scratch: str = "scratch") -> Source:
@@ -191,7 +191,7 @@ def test_every_row_has_a_name_of_one_line(name: str, tmp_path: Path) -> None:
 def test_every_source_is_recognised_by_its_content_alone(name: str, tmp_path: Path) -> None:
     spec = MAKERS[name](tmp_path)
     sniffing = [
-        other for other in _modules.names("sources") if _modules.load("sources", other).sniff(spec)
+        other for other in registry.names("sources") if registry.load("sources", other).sniff(spec)
     ]
     assert sniffing == [name]
 
@@ -213,7 +213,7 @@ def test_options_that_mean_nothing_to_a_source_are_refused(name: str, tmp_path: 
         "num_classes": 9,
         "label_base": 1,
     }
-    known = _modules.load("sources", name).READING
+    known = registry.load("sources", name).READING
     refused = set(given) - known
     assert refused
     for field in refused:

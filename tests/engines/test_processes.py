@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 import augtool
-from augtool import product
 from augtool.engines import open_engine
 from augtool.engines.inline import InlineExecutor
 from augtool.engines.processes import ProcessExecutor
 from augtool.errors import WorkerDied
+from augtool.pipeline import build
 
 
 def test_engines_give_results_and_errors_alike() -> None:
@@ -89,14 +89,14 @@ def test_a_workers_first_task_waits_for_no_import_of_ours(
 ) -> None:
     source = owners(n=64) if kind == "hdf5" else folder(tmp_path / "data")
     found: list[set[str]] = []
-    reports = product._reports
+    reports = build._reports
 
     def watched(tasks: Any, engine: Any, *rest: Any) -> Iterator[Any]:
         found.append(set(engine.submit(eval, _MODULES).result()))
         yield from reports(tasks, engine, *rest)
         found.append(set(engine.submit(eval, _MODULES).result()))
 
-    monkeypatch.setattr(product, "_reports", watched)
+    monkeypatch.setattr(build, "_reports", watched)
     augtool.run(job(source, workers=1))
     before, after = found
     new = {name for name in after - before if name.startswith(_DEAR)}

@@ -14,7 +14,7 @@ import sys
 from augtool.engines.processes import start_early, warm_up
 start_early({method!r})
 print(sorted({{"numpy", "numba", "h5py", "llvmlite"}} & set(sys.modules)))
-from augtool import isolate
+from augtool.system import child as isolate
 said = isolate.wait(isolate._server_says, 60)
 print(bool(said) and isolate._server_answers())
 if {method!r} == "no-such-method":
@@ -40,7 +40,7 @@ def test_the_server_is_begun_without_what_it_imports_and_has_the_methods_kernels
     assert answers == "True"
     assert here == "[]"
     assert "'augtool.kernels.paste'" in there
-    assert "'augtool.worker'" in there
+    assert "'augtool.pipeline.worker'" in there
 
 
 def test_kernels_that_the_server_was_not_told_of_are_made_ready_here() -> None:

@@ -21,9 +21,10 @@ import pyarrow.parquet  # noqa: F401
 from fault_jobs import FORMS, Place, place_in
 
 import augtool
-from augtool import journal, kernels
+from augtool import kernels
 from augtool.job import Job
-from augtool.recipe_toml import read_recipe
+from augtool.pipeline import journal
+from augtool.recipe.toml import read_recipe
 
 _EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"}
 _CALLS = ("fsync", "pwrite", "write", "posix_fallocate", "ftruncate")

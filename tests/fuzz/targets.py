@@ -21,18 +21,18 @@ from typing import Any
 import h5py
 import numpy as np
 
-from augtool import images, label_images
-from augtool import output as outputs
+from augtool.codecs import decode, label_image
+from augtool.codecs.decode import BadImage
 from augtool.errors import AugtoolError
-from augtool.images import BadImage
 from augtool.job import Job
-from augtool.recipe import Reading, Recipe, step
-from augtool.recipe_toml import recipe_from_toml
+from augtool.outputs import output as outputs
+from augtool.recipe.recipe import Reading, Recipe, step
+from augtool.recipe.toml import recipe_from_toml
 from augtool.run import run
 from augtool.sources import _tables, hdf5, open_source, parquet
 from augtool.sources._columns import column_of
+from augtool.sources._globs import expanded
 from augtool.sources._npy_header import array_in
-from augtool.sources._specs import expanded
 
 FEW = 20_000  # pixels
 READING = Reading(size=(5, 4), max_pixels=FEW, max_unpacked=1 << 20)
@@ -96,13 +96,13 @@ def image(data: bytes) -> None:
     """Any encoded image."""
     for reading in (READING, Reading(max_pixels=FEW), Reading(mode="L16", max_pixels=FEW)):
         with _one_line():
-            pixels = images.decode(data, reading)
+            pixels = decode.decode(data, reading)
             assert pixels.size and pixels.shape[0] * pixels.shape[1] <= FEW
     with _one_line():
-        head = images.header(data, FEW)
+        head = decode.header(data, FEW)
         assert 0 < head.height * head.width <= FEW
     with _one_line():
-        assert label_images.decode(data, FEW).ndim == 2
+        assert label_image.decode(data, FEW).ndim == 2
 
 
 def output(data: bytes) -> None:
@@ -132,14 +132,14 @@ def exif(data: bytes) -> None:
     jpeg = corpus.good("JPEG")
     block = b"Exif\0\0" + data[:60_000]
     marked = jpeg[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + jpeg[2:]
-    height, width = images.decode(marked, Reading()).shape[:2]
+    height, width = decode.decode(marked, Reading()).shape[:2]
     assert sorted((height, width)) == sorted(corpus.SIZE)
 
 
 def jpeg(data: bytes) -> None:
     """The markers before the first scan."""
     with _one_line():
-        images.check_scans(b"\xff\xd8" + data, (2000, 2000), FEW)
+        decode.check_scans(b"\xff\xd8" + data, (2000, 2000), FEW)
 
 
 def tar(data: bytes) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from augtool.errors import AugtoolError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _tables, open_source, parquet
 from augtool.sources._contract import Source
 

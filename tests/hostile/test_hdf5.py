@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from augtool.errors import AugtoolError
-from augtool.isolate import isolated
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _hdf5_find, hdf5
+from augtool.system.child import isolated
 
 IMAGES = np.arange(6 * 9 * 14 * 3, dtype=np.uint8).reshape(6, 9, 14, 3)
 LABELS = np.arange(6) % 2
@@ -139,7 +139,7 @@ def test_a_filter_is_looked_for_nowhere(
 LOOKER = """
 from pathlib import Path
 from augtool.errors import AugtoolError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _hdf5_child
 
 def lines(spec, lengths, scratch):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augtool import images, label_images
-from augtool.images import BadImage
-from augtool.recipe import Reading
+from augtool.codecs import decode, label_image
+from augtool.codecs.decode import BadImage
+from augtool.recipe.recipe import Reading
 
 DECLARED = {
     *(
@@ -32,9 +32,9 @@ MODES = ("RGB", "L", "L16")
 
 def complaint(data: bytes, reading: Reading) -> str:
     with pytest.raises(BadImage) as caught:
-        images.decode(data, reading)
+        decode.decode(data, reading)
     with pytest.raises(BadImage) as again:
-        images.decode(data, reading)
+        decode.decode(data, reading)
     assert str(again.value) == str(caught.value), "the same report each time"
     return str(caught.value)
 
@@ -55,7 +55,7 @@ def test_a_decoder_that_complains_does_so_in_the_reason_alone(corpus: ModuleType
     at = data.index(b"\x15\x01\x03\0")  # samples per pixel
     data[at + 8 : at + 10] = b"\xff\x7f"
     code = (
-        "import sys; from augtool import images; from augtool.recipe import Reading\n"
+        "import sys; from augtool.codecs import decode as images; from augtool.recipe.recipe import Reading\n"
         "try: images.decode(sys.stdin.buffer.read(), Reading())\n"
         "except images.BadImage as error: print(error)"
     )
@@ -71,31 +71,31 @@ def test_other_formats_are_never_opened_whatever_their_names_say(
     def opens(*_: object) -> None:
         raise AssertionError("Pillow was asked")
 
-    monkeypatch.setattr(images, "_opened", opens)
+    monkeypatch.setattr(decode, "_opened", opens)
     monkeypatch.setattr(Image, "open", opens)
     for data in corpus.FOREIGN.values():
         assert complaint(data, Reading()).startswith("not a JPEG, PNG, GIF, BMP, WebP, TIFF or PPM")
         with pytest.raises(BadImage):
-            label_images.decode(data)
+            label_image.decode(data)
 
 
 def test_an_animation_of_a_hundred_thousand_frames_is_its_first_picture(corpus: ModuleType) -> None:
-    assert images.decode(corpus.gif(9, 14, 100_000), Reading()).shape == (14, 9, 3)
+    assert decode.decode(corpus.gif(9, 14, 100_000), Reading()).shape == (14, 9, 3)
 
 
 def test_a_png_that_unpacks_to_more_than_it_declares_is_read_as_far_as_it_declares(
     corpus: ModuleType,
 ) -> None:
-    assert images.decode(corpus.png(9, 14, data=bytes(64 << 20)), Reading()).shape == (14, 9, 3)
+    assert decode.decode(corpus.png(9, 14, data=bytes(64 << 20)), Reading()).shape == (14, 9, 3)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM"])
 def test_cut_at_every_length_an_image_is_bad_or_whole(corpus: ModuleType, kind: str) -> None:
     data = corpus.good(kind, mode="L" if kind in ("GIF", "JPEG") else "RGB")
-    whole, bad = images.decode(data, Reading()), 0
+    whole, bad = decode.decode(data, Reading()), 0
     for length in range(len(data)):
         try:
-            part = images.decode(data[:length], Reading())
+            part = decode.decode(data[:length], Reading())
         except BadImage as error:
             bad += 1
             assert str(error).isprintable()
@@ -132,13 +132,13 @@ def test_every_mode_and_orientation_is_read_in_bands_as_at_once(
         for mode in MODES:
             reading = Reading(mode=mode)  # type: ignore[arg-type]
             try:
-                whole = images.decode(data, reading)
+                whole = decode.decode(data, reading)
             except BadImage as error:
                 assert name in ("TIFF-I", "TIFF-F", "TIFF-LAB", "PPM-F"), (name, error)
                 continue  # out of range, without a conversion, and PFM, which is no PPM
             shape = whole.shape[:2]
             assert shape in ((9, 14), (14, 9))
-            assert (images.header(data).height, images.header(data).width) == shape, name
+            assert (decode.header(data).height, decode.header(data).width) == shape, name
             with monkeypatch.context() as patch:
-                patch.setattr(images, "_BAND_PIXELS", 30)
-                assert np.array_equal(images.decode(data, reading), whole), name
+                patch.setattr(decode, "_BAND_PIXELS", 30)
+                assert np.array_equal(decode.decode(data, reading), whole), name

@@ -17,13 +17,15 @@ import h5py
 import numpy as np
 import pytest
 
-from augtool.books import Books
 from augtool.engines import open_engine
+from augtool.engines.inline import INLINE
 from augtool.errors import InputChanged, WorkerDied
-from augtool.job import INLINE, Job
-from augtool.recipe import Reading, Recipe, step
-from augtool.run import Progress, run
+from augtool.job import Job
+from augtool.pipeline.workdir import Books
+from augtool.recipe.recipe import Reading, Recipe, step
+from augtool.run import run
 from augtool.sources import open_source
+from augtool.system.progress import Progress
 
 NOWHERE = "/proc/nowhere"
 POOR = {

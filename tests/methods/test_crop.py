@@ -10,7 +10,7 @@ import pytest
 
 from augtool.errors import UsageError
 from augtool.methods import crop
-from augtool.recipe import step
+from augtool.recipe.recipe import step
 
 
 def corners(rows: int, **params: Any) -> np.ndarray:

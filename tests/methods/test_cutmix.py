@@ -10,8 +10,8 @@ import pytest
 
 from augtool.errors import UsageError
 from augtool.methods import cutmix
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 
 ROWS = 200_000
 

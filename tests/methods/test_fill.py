@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augtool.apply import prepared
 from augtool.errors import UsageError
 from augtool.methods import _fill, cutout
 from augtool.methods._contract import ChannelStatistics
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, recipe_from_json, step
+from augtool.mixing.apply import prepared
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, recipe_from_json, step
 
 KNOWN = ChannelStatistics((100.4, 20.0, 250.0), (10.0, 30.0, 40.0))
 DTYPES = ["uint8", "uint16", "float32", "float64"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from augtool.methods import flip
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 
 
 def flipped(pixels: np.ndarray, which: list[int]) -> np.ndarray:

@@ -11,8 +11,8 @@ import pytest
 
 from augtool.errors import UsageError
 from augtool.methods import _exact, fmix
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 
 GOLDEN = "d5ddc4ad2287b9f34546e2ad4c4c07ef2d4caa67dbe41285d334a00395f3631c"
 

@@ -10,8 +10,8 @@ import pytest
 
 from augtool.errors import UsageError
 from augtool.methods import gridmask
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, recipe_from_json, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, recipe_from_json, step
 
 
 def draws(rows: int, shape: tuple[int, ...] = (32, 32, 3), **params: Any) -> dict[str, np.ndarray]:

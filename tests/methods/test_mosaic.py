@@ -9,8 +9,8 @@ import pytest
 
 from augtool.errors import SourceError
 from augtool.methods import mosaic
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 
 
 def centres(shape: tuple[int, ...], rows: int = 20_000, **params: Any) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augtool.apply import Members, apply
-from augtool.block import Block
 from augtool.errors import UsageError
 from augtool.kernels.saliency import peaks
-from augtool.owners import looked
-from augtool.plan import Plan, make_plan
-from augtool.recipe import Recipe, step
+from augtool.mixing.apply import Members, apply
+from augtool.mixing.source_map import looked
+from augtool.planning.block import Block
+from augtool.planning.plan import Plan, make_plan
+from augtool.recipe.recipe import Recipe, step
 
 
 def light_of(image: np.ndarray) -> list[list[int]]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augtool.apply import prepared
 from augtool.errors import UsageError
 from augtool.methods import shift
 from augtool.methods._contract import ChannelStatistics
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.mixing.apply import prepared
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 
 BORDERS = ["constant", "edge", "reflect", "wrap"]
 ROWS = 20_000

@@ -10,8 +10,8 @@ import pytest
 import augtool
 from augtool.job import Job
 from augtool.methods import smooth
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 from augtool.sources import open_source
 
 

@@ -10,8 +10,8 @@ import pytest
 from augtool.errors import UsageError
 from augtool.kernels.blend import PROFILE_ONE
 from augtool.methods import smoothmix
-from augtool.plan import make_plan
-from augtool.recipe import Recipe, step
+from augtool.planning.plan import make_plan
+from augtool.recipe.recipe import Recipe, step
 
 
 def draws(shape: tuple[int, ...], rows: int = 50_000, **params: Any) -> dict[str, Any]:

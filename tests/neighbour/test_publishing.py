@@ -151,7 +151,7 @@ def test_a_link_to_a_file_is_replaced_and_what_it_leads_to_stays(victim) -> None
 
 STOPPED = """
 import os, signal, sys
-from augtool import look
+from augtool.preview import preview as look
 
 def stop(*_args):
     signal.raise_signal(signal.SIGINT)
@@ -173,7 +173,7 @@ def test_ctrl_c_during_a_preview_says_that_the_output_is_there(victim) -> None:
 
 GONE = """
 import shutil, signal, sys
-from augtool import product
+from augtool.pipeline import build as product
 
 class Gone(product.Journal):
     def add(self, done):
@@ -181,7 +181,7 @@ class Gone(product.Journal):
         shutil.rmtree(self._folder if hasattr(self, "_folder") else ".m.h5.augtool")
         signal.raise_signal(signal.SIGINT)
 
-from augtool import books
+from augtool.pipeline import workdir as books
 books.Journal = Gone
 from augtool_cli.main import main
 main(sys.argv[1:])

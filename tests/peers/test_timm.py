@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from augtool.targets import Target
 
-from augtool import labels
-from augtool.sources._contract import Target
+from augtool.mixing import labels
 
 pytestmark = pytest.mark.peers
 

@@ -18,7 +18,7 @@ import pytest
 
 import augtool
 from augtool.job import Job
-from augtool.recipe import Recipe, step
+from augtool.recipe.recipe import Recipe, step
 
 ROWS = 150
 NAMES = ("airplane", "bird", "ship", "truck")

@@ -21,8 +21,8 @@ from PIL import Image
 
 import augtool
 from augtool.job import Job
-from augtool.merge import merge
-from augtool.recipe import Recipe, step
+from augtool.pipeline.merge import merge
+from augtool.recipe.recipe import Recipe, step
 
 Rows = dict[str, Any]  # images (m, H, W, C), labels (m, K), label (m,), and perhaps keys (m,)
 FORMS: dict[str, dict[str, Any]] = {

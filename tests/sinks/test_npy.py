@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from augtool.fields import Field
+from augtool.pipeline.summary import Summary
 
 from augtool.errors import OutputError, UsageError
-from augtool.recipe import Reading
-from augtool.run import Summary
-from augtool.schema import Field
-from augtool.sinks import _places
+from augtool.recipe.recipe import Reading
+from augtool.sinks import _positional_writer
 from augtool.sinks._contract import Order
 from augtool.sinks.npy import lay_out
 
@@ -72,7 +72,9 @@ def test_the_space_is_reserved_when_the_files_are_laid_out(tmp_path: Path) -> No
 def test_too_little_space_is_said_before_there_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_places.shutil, "disk_usage", lambda _: type("", (), {"free": 5})())
+    monkeypatch.setattr(
+        _positional_writer.shutil, "disk_usage", lambda _: type("", (), {"free": 5})()
+    )
     with pytest.raises(OutputError, match="needs 7,200,000 bytes and 5 are free"):
         lay_out(order(tmp_path / "out"))
     assert not list((tmp_path / "out").iterdir())

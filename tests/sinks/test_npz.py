@@ -13,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from augtool.fields import Field
 
 import augtool
-from augtool import records
 from augtool.errors import UsageError
 from augtool.job import Job
-from augtool.recipe import Reading
-from augtool.records import Part, Records
-from augtool.schema import Field
-from augtool.sinks import _zip, format_of, is_folder
+from augtool.recipe.recipe import Reading
+from augtool.sinks import _checksums, _zip, format_of, is_folder
+from augtool.sinks._checksums import Part, Records
 from augtool.sinks._contract import Order
 from augtool.sinks._zip import Member
 from augtool.sinks.npz import lay_out
@@ -50,7 +49,7 @@ def written(path: Path, rows: int, ranges: list[tuple[int, int]]) -> None:
                 (buffer,) = writer.write(
                     one.name, np.arange(start, stop), data[one.name][start:stop]
                 )
-                crcs[one.name] = records.crc(buffer), len(buffer)
+                crcs[one.name] = _checksums.crc(buffer), len(buffer)
         known.append(Part(0, block, 0, stop - start, start, crcs))
     sink.finish(Records(known[::-1]))
 

@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from augtool.fields import Field
+from augtool.pipeline.summary import Summary
 from PIL import Image
 
 import augtool
 from augtool.errors import UsageError
-from augtool.recipe import Reading
-from augtool.run import Summary
-from augtool.schema import Field
-from augtool.sinks import _tables
+from augtool.recipe.recipe import Reading
+from augtool.sinks import _arrow_table
 from augtool.sinks._contract import Order
 from augtool.sinks.parquet import chunk_rows
 
@@ -145,7 +145,7 @@ def test_shards_are_one_file_in_near_equal_parts(make: Make, shards: int) -> Non
 def test_bytes_do_not_depend_on_workers_or_tasks(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tables, "_GROUP_ROWS", (1, 50))
+    monkeypatch.setattr(_arrow_table, "_GROUP_ROWS", (1, 50))
     found, processes = [], 0
     for number, (workers, blocks) in enumerate([(0, 1), (0, 9), (2, 2)]):
         folder, summary = make(
@@ -166,7 +166,7 @@ def test_bytes_do_not_depend_on_workers_or_tasks(
 
 
 def test_row_groups_have_about_100_mb_in_100_to_2048_rows() -> None:
-    assert [_tables.group_rows(size) for size in (3072, 400_000, 10**9)] == [2048, 250, 100]
+    assert [_arrow_table.group_rows(size) for size in (3072, 400_000, 10**9)] == [2048, 250, 100]
 
 
 def test_without_pyarrow_one_line_says_what_to_install(

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _tables, hdf5, npz, parquet
 
 Opened = Callable[..., Any]

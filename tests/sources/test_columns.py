@@ -12,7 +12,7 @@ from PIL import Image
 
 import augtool
 from augtool.errors import InputChanged, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import folder, open_source, sample
 from augtool.sources._columns import column_of, rows_of
 

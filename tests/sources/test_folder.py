@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augtool import images
+from augtool.codecs import decode
 from augtool.errors import BrokenInput, InputChanged, SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _encoded, folder, open_source
 from augtool.sources._encoded import EncodedSource
 
@@ -567,7 +567,7 @@ def test_a_jpeg_goes_straight_into_the_block_it_is_read_to(
 ) -> None:
     put(data / "cat" / "a.jpg", 200, height=16, width=16)
     source = opened(data)
-    monkeypatch.setattr(images, "_by_pillow", lambda *_: pytest.fail("took the long way"))
+    monkeypatch.setattr(decode, "_by_pillow", lambda *_: pytest.fail("took the long way"))
     out = np.zeros((1, 16, 16, 3), np.uint8)
     source.read(np.array([0]), out)
     assert np.allclose(out, 200, atol=2)

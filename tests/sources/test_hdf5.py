@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from augtool.errors import AugtoolError, InputChanged, SourceError, UsageError
-from augtool.isolate import isolated
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _hdf5_bytes, _hdf5_find, hdf5
+from augtool.system.child import isolated
 
 N, H, W = 7, 5, 9
 
@@ -81,7 +81,7 @@ LOOKER = """
 import resource
 from pathlib import Path
 from augtool.errors import AugtoolError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _hdf5_bytes, _hdf5_child
 
 _hdf5_child.CPU_SECONDS = 1
@@ -146,7 +146,7 @@ def test_what_is_no_hdf5_file_is_left_to_others(tmp_path: Path) -> None:
 def test_the_caller_never_imports_h5py(made, scratch: Path) -> None:
     spec = made({"images": images(), "labels": LABELS})
     code = (
-        "import sys; from pathlib import Path; from augtool.recipe import Reading\n"
+        "import sys; from pathlib import Path; from augtool.recipe.recipe import Reading\n"
         "from augtool.sources import hdf5\n"
         f"source = hdf5.open({spec!r}, Reading(), Path({str(scratch)!r}))\n"
         "source.image(3); source.fingerprint; source.pixels\n"

@@ -13,10 +13,10 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from augtool import images
+from augtool.codecs import decode
+from augtool.codecs.decode import BadImage
 from augtool.errors import SourceError
-from augtool.images import BadImage
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import open_source
 
 HINT = "pip install 'augtool[heic]'"
@@ -35,12 +35,12 @@ def heic(value: int, size: tuple[int, int] = (64, 96), orientation: int | None =
 @pytest.fixture
 def without() -> Iterator[None]:
     """As if the extra were not installed."""
-    images.reads_heif.cache_clear()
+    decode.reads_heif.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("importlib.util.find_spec", lambda _name: None)
-        images.reads_heif()
+        decode.reads_heif()
     yield
-    images.reads_heif.cache_clear()
+    decode.reads_heif.cache_clear()
 
 
 def put(folder: Path) -> Path:
@@ -67,18 +67,18 @@ def test_heic_images_are_rows_like_others(tmp_path: Path) -> None:
 
 def test_they_are_upright_and_resized_like_others() -> None:
     data = heic(90, orientation=6)
-    head = images.header(data)
-    assert (head.format, images.decode(data, Reading()).shape[:2]) == (
+    head = decode.header(data)
+    assert (head.format, decode.decode(data, Reading()).shape[:2]) == (
         "HEIF", (head.height, head.width),
     )  # fmt: skip
-    assert images.decode(data, Reading(size=(16, 8), mode="L")).shape == (16, 8, 1)
+    assert decode.decode(data, Reading(size=(16, 8), mode="L")).shape == (16, 8, 1)
 
 
 def test_a_damaged_one_is_a_bad_image() -> None:
     data = heic(90)
     for broken in (data[:40], data[: len(data) // 2], data[:12] + bytes(500)):
         with pytest.raises(BadImage):
-            images.decode(broken, Reading())
+            decode.decode(broken, Reading())
 
 
 def test_without_the_extra_the_count_names_it(tmp_path: Path, without: None) -> None:
@@ -95,7 +95,7 @@ def test_without_the_extra_the_count_names_it(tmp_path: Path, without: None) -> 
 
 def test_without_the_extra_an_image_of_another_name_names_it_too(without: None) -> None:
     with pytest.raises(BadImage, match="needs an extra"):
-        images.header(heic(1))
+        decode.header(heic(1))
 
 
 def test_a_folder_of_nothing_else_stops_with_the_extra(tmp_path: Path, without: None) -> None:

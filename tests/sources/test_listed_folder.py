@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from augtool.errors import InputChanged, OutputError, SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _listing, open_source
-from augtool.sources._listing_file import Saved, _write, load, split, texts
+from augtool.sources._listing_cache import Saved, _write, load, split, texts
 
 Open = Callable[..., Any]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augtool import images, label_images
+from augtool.codecs import decode, label_image
 from augtool.errors import BrokenInput, SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import folder
 from augtool.sources._masks import FolderMasks, open_masks
 
@@ -136,7 +136,7 @@ def test_indices_grey_and_bits_are_ids_as_they_were_saved(
     tmp_path: Path, suffix: str, image: Image.Image, dtype: Any
 ) -> None:
     save(tmp_path / f"mask.{suffix}", image)
-    found = label_images.decode((tmp_path / f"mask.{suffix}").read_bytes())
+    found = label_image.decode((tmp_path / f"mask.{suffix}").read_bytes())
     assert found.dtype == dtype
     assert np.array_equal(found, np.asarray(image).astype(dtype))
 
@@ -160,7 +160,7 @@ def test_grey_of_few_bits_is_not_stretched(bits: int) -> None:
 
     head = struct.pack(">IIBBBBB", 8, 2, bits, 0, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw))
-    assert np.array_equal(label_images.decode(png + chunk(b"IEND", b"")), values)
+    assert np.array_equal(label_image.decode(png + chunk(b"IEND", b"")), values)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_masks_go_where_their_images_go(data: Path, fit: Any, size: tuple[int, i
     asked = Reading(mode="L", resample="nearest", background=(200, 200, 200), **reading)
     for row, name in enumerate(NAMES):
         content = (data / "masks" / f"{name}.png").read_bytes()
-        assert np.array_equal(read(masks, [row])[0], images.decode(content, asked)[..., 0])
+        assert np.array_equal(read(masks, [row])[0], decode.decode(content, asked)[..., 0])
 
 
 def test_deep_ids_are_kept_and_too_deep_ones_refused(data: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import augtool
 from augtool.job import Job
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources._contract import NO_MASKS
 
 Make = Callable[..., Job]

@@ -12,7 +12,7 @@ import pytest
 import augtool
 from augtool.errors import InputChanged, SourceError, UsageError
 from augtool.job import Job
-from augtool.recipe import Reading, Recipe, step
+from augtool.recipe.recipe import Reading, Recipe, step
 from augtool.sources import open_source
 from augtool.sources._contract import Source
 

@@ -11,7 +11,7 @@ import pytest
 
 import augtool
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import open_source
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 9, 14, 3), dtype=np.uint8)

@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from augtool.targets import UNKNOWN
 from PIL import Image
 
 from augtool.errors import BrokenInput, SourceError, UsageError
-from augtool.isolate import isolated
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import parquet
-from augtool.sources._contract import UNKNOWN, Source
+from augtool.sources._contract import Source
+from augtool.system.child import isolated
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -189,7 +190,7 @@ def test_the_source_stays_small_and_needs_the_file_no_more(tmp_path: Path) -> No
 def test_the_library_is_loaded_by_a_child_process_only(tmp_path: Path) -> None:
     path = put(tmp_path / "a.parquet", image=structs(2), label=[0, 1])
     code = (
-        "import sys; from pathlib import Path; from augtool.recipe import Reading\n"
+        "import sys; from pathlib import Path; from augtool.recipe.recipe import Reading\n"
         "from augtool.sources import open_source\n"
         "source = open_source(sys.argv[1], Reading(), Path(sys.argv[2]))\n"
         "print(source.n, source.column('name'), 'pyarrow' in sys.modules)"
@@ -219,7 +220,7 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "pyarrow.py").write_text("raise ImportError")
     code = (
-        "import sys; from pathlib import Path; from augtool.recipe import Reading\n"
+        "import sys; from pathlib import Path; from augtool.recipe.recipe import Reading\n"
         "from augtool.sources import open_source\n"
         "open_source(sys.argv[1], Reading(), Path(sys.argv[2]))"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from augtool.errors import UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import open_source, sample
 
 

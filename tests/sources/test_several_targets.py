@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
-from augtool.sources._names import target_names
+from augtool.recipe.recipe import Reading
+from augtool.sources._array_names import target_names
 
 N = 6
 IMAGES = np.arange(N * 7 * 9 * 3, dtype=np.int64).astype(np.uint8).reshape(N, 7, 9, 3)

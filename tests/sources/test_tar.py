@@ -21,7 +21,7 @@ from PIL import Image
 import augtool
 from augtool.errors import BrokenInput, InputChanged, SourceError, UsageError
 from augtool.job import Job
-from augtool.recipe import Reading, Recipe, step
+from augtool.recipe.recipe import Reading, Recipe, step
 from augtool.sources import open_source, tar
 from augtool.sources._contract import Source
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from augtool.targets import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augtool.errors import SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import _targets
-from augtool.sources._contract import Target
 from augtool.sources._stored_targets import digest_of, stored
 from augtool.sources._targets import target_of
 

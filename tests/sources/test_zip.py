@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from augtool.errors import BrokenInput, SourceError, UsageError
-from augtool.recipe import Reading
+from augtool.recipe.recipe import Reading
 from augtool.sources import open_source
 from augtool.sources import zip as zips
 from augtool.sources._contract import Source

@@ -1,0 +1,1 @@
+"""What a source or an output holds, and whether it can be used."""

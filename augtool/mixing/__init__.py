@@ -1,0 +1,1 @@
+"""Plan and pixels to pixels, labels and fields."""

@@ -1,0 +1,1 @@
+"""Reading outputs and stored plans back."""

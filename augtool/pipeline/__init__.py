@@ -1,0 +1,1 @@
+"""A job in execution: tasks, work folder, journal, resume."""

@@ -1,0 +1,1 @@
+"""Images of rows for people to look at."""
