@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AugtoolError": "errors",
-    "cutmix": "memory",
-    "open": "output",
+    "cutmix": "mixing.in_memory",
+    "open": "outputs.output",
     "Job": "job",
-    "Output": "output",
-    "Reading": "recipe",
-    "Recipe": "recipe",
-    "Summary": "run",
+    "Output": "outputs.output",
+    "Reading": "recipe.recipe",
+    "Recipe": "recipe.recipe",
+    "Summary": "pipeline.summary",
     "run": "run",
-    "step": "recipe",
+    "step": "recipe.recipe",
 }
 __all__ = [
     "AugtoolError",

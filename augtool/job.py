@@ -8,8 +8,6 @@ from typing import Literal
 from augtool.errors import UsageError
 from augtool.recipe.recipe import Recipe
 
-INLINE = 0
-
 
 @dataclass(frozen=True)
 class Job:

@@ -3,112 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
-import numpy as np
-
-from augtool import kernels, places, sinks
+from augtool import kernels, sinks
 from augtool.codecs import decode
 from augtool.engines import open_engine
 from augtool.engines.inline import INLINE
 from augtool.engines.processes import ProcessExecutor, warm_up
-from augtool.errors import SourceError, UsageError, WorkerDied
-from augtool.handover import Kept
+from augtool.errors import WorkerDied
 from augtool.job import Job
-from augtool.methods._contract import ChannelStatistics
-from augtool.mixing import labels, mask_rules, source_map
-from augtool.mixing.apply import prepared
-from augtool.mixing.channel_stats import channel_statistics
-from augtool.mixing.row_info import known_of
-from augtool.pipeline import retry, unused_report, worker
+from augtool.mixing import source_map
+from augtool.mixing.source_plan import plan_of, plan_warnings
+from augtool.pipeline import retry, worker
 from augtool.pipeline.build import Made, Product, laid_out, make
-from augtool.pipeline.layout import check_options, rows_of
-from augtool.pipeline.resume import files_of, skipped_before
+from augtool.pipeline.holdout_job import with_holdout
+from augtool.pipeline.layout import check_options, check_output, check_places, rows_of, vanishes
+from augtool.pipeline.resume import files_of
+from augtool.pipeline.scan import Skipped, skipped_of
+from augtool.pipeline.start import source_of, workers_of
+from augtool.pipeline.summary import Summary, summary_of
+from augtool.pipeline.sweeping import sweep
 from augtool.pipeline.workdir import (
     Books,
-    books_of,
-    check_free,
-    check_place,
     open_books,
     open_notes,
     publish_all,
 )
 from augtool.planning import pairing as pair_rules
-from augtool.planning.block import Ints
 from augtool.planning.chain import kernels_of
-from augtool.planning.plan import Plan, make_plan
+from augtool.planning.plan import Plan
 from augtool.recipe.recipe import Recipe
-from augtool.sources import _unused as left_out
-from augtool.sources import open_source
-from augtool.sources._contract import Source, Varying
+from augtool.sources._contract import Source
 from augtool.sources._fingerprint import content_of
-from augtool.sources._globs import expanded
-from augtool.sweeping import sweep
-from augtool.system import resources
+from augtool.system.progress import Listener, Progress
 from augtool.system.scratch import scratch_in
-
-_SMALL_JOB_BYTES = 32 << 20
-_SCAN_ROWS = 256
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A source row that could not be read, and why."""
-
-    row: int
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: rows done of ``total`` (None when there is no end), ``seconds`` since the
-    first task. ``kept`` of them were made by an earlier run; so far ``checked`` of these, in the
-    output that is being made, have been found as they were written."""
-
-    rows: int
-    total: int | None
-    workers: int
-    seconds: float
-    kept: int = 0
-    checked: int = 0
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run made.
-
-    ``seconds`` is the pass alone, from the first task to the last report. ``decodes`` counts the
-    images that were read one by one: none when the source's array is used in place.
-    ``processes`` counts those that wrote rows; ``digests`` has the record of each field. ``kept``
-    rows were made by an earlier run, which this one has gone on with.
-    ``holdout`` is the validation output, if there is one.
-    """
-
-    output: str
-    rows: int
-    nbytes: int
-    classes: int
-    seconds: float
-    decodes: int
-    processes: int
-    skipped: tuple[Skipped, ...] = ()
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    digests: Mapping[str, str] = field(default_factory=dict)
-    kept: int = 0
-    holdout: Summary | None = None
-
-
-Listener = Callable[[Progress], None]
 
 
 def run(job: Job, listener: Listener | None = None) -> Summary:
@@ -119,7 +51,7 @@ def run(job: Job, listener: Listener | None = None) -> Summary:
     the output, for a job with ``resume``, and a note on the error says so.
     """
     jobs = with_holdout(job)
-    sweep(Path(one.output) for one in jobs if not _vanishes(one))
+    sweep(Path(one.output) for one in jobs if not vanishes(one))
     for one in jobs:
         check_options(one)
     check_places(jobs)
@@ -153,7 +85,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
         if isinstance(engine, ProcessExecutor):  # while the output is planned and laid out
             layout = sinks.format_of(job.output, job.format)
             engine.prepare(worker.get_ready, kept_source, layout)
-        skipped = _skipped(job, source, kept_source, engine, books[0])
+        skipped = skipped_of(job, source, kept_source, engine, books[0])
         plan = _plan_for(job, source, skipped, books[0])
         plans = (plan, plan.validation())
         broken = [(one.row, one.name, one.reason) for one in skipped]
@@ -163,9 +95,9 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
             for each in zip(jobs, plans, books, strict=False)
         ]
         made = _make_all(products, source, engine, workers, tell)
-        if not _vanishes(job):
+        if not vanishes(job):
             publish_all(books, job.overwrite)
-    first, *more = (_summary(*each, source) for each in zip(products, made, strict=True))
+    first, *more = (summary_of(*each, source) for each in zip(products, made, strict=True))
     return dataclasses.replace(
         first,
         skipped=skipped,
@@ -191,29 +123,10 @@ def _change_named(source: Source) -> Iterator[None]:
         raise
 
 
-def _skipped(
-    job: Job, source: Source, kept_source: Kept, engine: Executor, books: Books
-) -> tuple[Skipped, ...]:
-    """The rows to go on without. What is not used is reported, before there are too many errors."""
-    found = _broken(job, source, kept_source, engine, books)
-    specs = expanded(job.inputs)
-    if job.errors is not None:
-        rows = (left_out.skipped(specs, source, *dataclasses.astuple(one)) for one in found)
-        rest = left_out.left_out(specs, source, job.labels)
-        unused = itertools.chain(rows, rest)
-        unused_report.write(job.errors, unused, len(specs) > 1, overwrite=job.overwrite)
-    if found:
-        first = f"{found[0].name}: {found[0].reason}"
-        if len(found) == source.n:
-            raise SourceError(f"none of the {source.n} images can be read; the first, {first}")
-        unused_report.check_count(len(found), job.max_errors, first)
-    return found
-
-
 def _plan_for(job: Job, source: Source, skipped: tuple[Skipped, ...], books: Books) -> Plan:
     """The plan of a job: drawn, or as it was stored."""
     if job.plan is None:
-        return plan_of(job.recipe, source, skipped)
+        return plan_of(job.recipe, source, [one.row for one in skipped])
     from augtool.outputs.stored_plan import (  # which needs this module to draw what is cut
         load,
         plan_again,
@@ -242,213 +155,16 @@ def _make_all(
 
         made.insert(0, make(product, source, engine, workers, say))
         done += made[0].rows - made[0].kept
-        if _vanishes(products[0].job) and not _vanishes(product.job):
+        if vanishes(products[0].job) and not vanishes(product.job):
             product.books.publish(product.job.overwrite)
     return made
 
 
 def _open(job: Job | None = None) -> AbstractContextManager[Books]:
     """The books of an output; of what leaves no output, or of none, in a temporary folder."""
-    return open_notes() if job is None or _vanishes(job) else open_books(Path(job.output))
+    return open_notes() if job is None or vanishes(job) else open_books(Path(job.output))
 
 
 def _kernels_of(recipe: Recipe) -> tuple[str, ...]:
     of_steps = kernels_of(recipe.steps, by_objects=recipe.weight_by != "area")
     return (*of_steps, *decode.kernels_of(recipe.reading))
-
-
-def _vanishes(job: Job) -> bool:
-    return sinks.leaves_nothing(job.output, job.format)
-
-
-def _summary(output: Product, made: Made, source: Source) -> Summary:
-    return Summary(
-        output=output.job.output,
-        rows=made.rows,
-        nbytes=made.nbytes,
-        classes=source.targets[0].width,
-        seconds=made.seconds,
-        decodes=made.decodes,
-        processes=made.processes,
-        digests=made.digests,
-        kept=made.kept,
-    )
-
-
-def with_holdout(job: Job) -> list[Job]:
-    """A job, and that of the validation output, if any: unmixed rows have labels as they are."""
-    if job.recipe.sampling.holdout is None or job.plan is not None:
-        return [job]
-    if job.holdout_output is None and job.output == sinks.STDOUT:
-        raise UsageError(
-            "holdout: a stream has no place for what is held out; name one with --holdout-out FILE"
-        )
-    if job.holdout_output is None and _vanishes(job):
-        return [job]
-    output = Path(job.output)
-    beside = output.with_name(f"{output.stem}-validation{output.suffix}")
-    named = Path(job.holdout_output or beside)
-    held = dataclasses.replace(
-        job,
-        output=str(named),
-        recipe=dataclasses.replace(job.recipe, label_smoothing=0.0),
-        format=None if job.holdout_output and named.suffix else job.format,
-        shards=None,
-        index=None,
-        copy=None,
-        endless=False,
-        task_index=0,
-        num_tasks=1,
-    )
-    return [job, held]
-
-
-def check_places(jobs: Sequence[Job]) -> None:
-    """Raise `UsageError` or `OutputExists` when what a job writes, with that of its validation
-    output, must not be written there."""
-    job = jobs[0]
-    places.check(jobs)
-    if job.errors is not None:
-        unused_report.check_place(job.errors, overwrite=job.overwrite)
-    for one in jobs:
-        check_output(one)
-
-
-def check_output(job: Job) -> None:
-    """Raise `UsageError` or `OutputExists` when there is something at the output that must stay."""
-    if sinks.leaves_nothing(job.output, job.format):
-        if job.resume:
-            raise UsageError("resume: this run leaves nothing that a later one could go on with")
-        return
-    output = Path(job.output)
-    check_place(output, folder=sinks.is_folder(job.output, job.format))
-    if job.resume:
-        from augtool.outputs.output import is_output
-
-        if books_of(output).exists() or is_output(str(output)):
-            # whether it is this job's is seen once the job is known
-            if job.overwrite:
-                check_free(output, overwrite=True)
-            return
-    check_free(output, job.overwrite)
-
-
-def source_of(job: Job, scratch: Path) -> Source:
-    """The source of a job, as `open_for` opens it."""
-    return open_for(
-        job.recipe, job.inputs, scratch, job.masks, job.labels, job.in_format, job.listing
-    )
-
-
-def open_for(
-    recipe: Recipe,
-    spec: str | Sequence[str],
-    scratch: Path,
-    masks: str | None = None,
-    labels_in: str | None = None,
-    kind: str | None = None,
-    listing: str | None = None,
-) -> Source:
-    """The source at ``spec``, with rows of one shape and targets and masks that the recipe can mix.
-
-    ``masks`` is a folder of label images, ``labels_in`` a file of labels, ``kind`` the
-    name of the input's format, ``listing`` a file that keeps its listing. Raises `UsageError` when
-    images of several sizes need ``--size``, or when a step, smoothing or a weight has no meaning
-    for what the source holds.
-    """
-    kept = None if listing is None else Path(listing)
-    source = open_source(spec, recipe.reading, scratch, labels_in, kind, kept)
-    if source.shape is None:
-        raise cast(Varying, source).sizes_error()
-    if masks is not None:
-        source = mask_rules.with_folder(source, masks, scratch, recipe.mask_fill)
-    for target in source.targets:
-        labels.check_smoothing(target, recipe.label_smoothing)
-    mask_rules.check(recipe, source.masks)
-    return source
-
-
-def plan_of(recipe: Recipe, source: Source, skipped: tuple[Skipped, ...] = ()) -> Plan:
-    """The plan of a recipe over the rows of a source that can be read."""
-    assert source.shape is not None
-    good = None
-    if skipped:
-        good = np.setdiff1d(np.arange(source.n), [one.row for one in skipped])
-    known = known_of(recipe.sampling, source)
-    plan = make_plan(recipe, source.n, source.shape, source.dtype.itemsize, good, known)
-    return dataclasses.replace(plan, recipe=_prepared(plan.recipe, source, plan.rows_of_pass()))
-
-
-def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
-    """The recipe with what its methods must know of the source, such as its mean colour."""
-
-    def statistics() -> ChannelStatistics:
-        return channel_statistics(source, recipe.seed, selection)
-
-    steps = tuple(prepared(one, statistics) for one in recipe.steps)
-    return dataclasses.replace(recipe, steps=steps)
-
-
-def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
-    """What is odd about the classes that take part."""
-    target = source.targets[0]
-    if target.kind != "classes" or all(link.slots == 1 for link in plan.links):
-        return plan.warnings
-    present = np.flatnonzero(labels.mass(target, plan.rows_of_pass()))
-    if len(present) > 1:
-        return plan.warnings
-    return (*plan.warnings, "all images are of one class: mixing them changes no label")
-
-
-def workers_of(job: Job, source: Source) -> int:
-    """How many processes to use; none for a job too small to pay for them."""
-    if job.workers is not None:
-        return job.workers
-    assert source.shape is not None
-    recipe = job.recipe
-    used = min(source.n, recipe.limit or source.n)
-    plan = Plan(recipe, used, source.shape, source.dtype.itemsize)
-    row_bytes = math.prod(source.shape) * source.dtype.itemsize
-    if plan.total * row_bytes < _SMALL_JOB_BYTES:
-        return INLINE
-    low, high = plan.bounds(plan.blocks - 1)  # the largest: it takes the remainder
-    return resources.workers_for(block_bytes=(high - low) * row_bytes)
-
-
-def _broken(
-    job: Job, source: Source, kept_source: Kept, engine: Executor, books: Books
-) -> tuple[Skipped, ...]:
-    """The rows that cannot be read, if any may be: found now, or by the run that this one goes on
-    with."""
-    if job.on_error != "skip":
-        return ()
-    if job.resume and books.past is not None:
-        known = skipped_before(job, source, books.past.job)
-        if known is not None:
-            return tuple(Skipped(*one) for one in known)
-    return unreadable(source, kept_source, engine)
-
-
-def unreadable(source: Source, kept_source: Kept, engine: Executor) -> tuple[Skipped, ...]:
-    """Every row that cannot be read, found by reading each once.
-
-    One that failed is read again while nothing else is: low memory can look like a bad image.
-    Raises `MemoryError` when there is not enough of it even then.
-    """
-    ranges = [
-        (start, min(start + _SCAN_ROWS, source.n)) for start in range(0, source.n, _SCAN_ROWS)
-    ]
-    found = retry.in_order(
-        lambda rows: engine.submit(worker.unreadable, kept_source, *rows),
-        ranges,
-        len(ranges),
-        lambda rows: retry.scanned(kept_source, *rows, source),
-    )
-    suspects = [(row, row + 1) for several in found for row, _, _ in several]
-    sure = retry.in_order(
-        lambda rows: engine.submit(worker.unreadable, kept_source, *rows, True),
-        suspects,
-        1,
-        lambda rows: retry.scanned(kept_source, *rows, source),
-    )
-    return tuple(Skipped(*one) for several in sure for one in several)

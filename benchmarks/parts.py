@@ -7,7 +7,6 @@ named by `PARTS`. Reading a mapped array is a part of mixing it.
 from __future__ import annotations
 
 import functools
-import importlib
 import tempfile
 import time
 from collections import defaultdict
@@ -23,6 +22,9 @@ import click
 import augtool
 from augtool import kernels
 from augtool.job import Job
+from augtool.mixing import members
+from augtool.mixing.inputs import open_for
+from augtool.mixing.source_plan import plan_of
 from augtool.pipeline import build, worker
 from augtool.pipeline.workdir import Books, open_books
 from augtool.planning.chain import kernels_of
@@ -37,8 +39,6 @@ from benchmarks.rows import _photos
 PARTS = ("plan", "read, decode", "mix", "record", "write", "labels, rest", "parent")
 _RUNS = 3
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-# The module: `augtool.run` is the function of that name.
-_run: Any = importlib.import_module("augtool.run")
 
 
 @dataclass(frozen=True)
@@ -108,15 +108,15 @@ def _measured(one: Way, folder: Path) -> dict[str, float]:
 def _made(job: Job, books: Books) -> dict[str, float]:
     spent: defaultdict[str, float] = defaultdict(float)
     began = time.thread_time()
-    source = _run.open_for(job.recipe, job.inputs, books.scratch)
+    source = open_for(job.recipe, job.inputs, books.scratch)
     opened = time.thread_time() - began
-    plan = _run.plan_of(job.recipe, source)
+    plan = plan_of(job.recipe, source)
     with ExitStack() as stack:
         output = build.laid_out(job, plan, books, source, books.keep(source), (), "", stack)
         tasks = list(worker.cut(plan, output.chunk_rows, 1))
         assert output.sink is not None and output.context is not None
         stack.enter_context(_clocks(spent, type(output.sink.writer)))
-        stack.enter_context(mock.patch.object(worker, "_may_die", lambda: True))  # as in a worker
+        stack.enter_context(mock.patch.object(members, "may_die", lambda: True))  # as in a worker
         began, found = time.thread_time(), Records()
         for task in tasks:
             report = worker.render(output.context, task)

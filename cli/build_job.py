@@ -17,8 +17,8 @@ from . import param_types, sampling
 
 if TYPE_CHECKING:
     from augtool.job import Job
-    from augtool.overlap import Place
     from augtool.recipe.recipe import Reading, Recipe
+    from augtool.system.overlap import Place
     from augtool.verification.rerender import Input
 
 CONFIG_FILE = "augtool.config"
@@ -157,7 +157,7 @@ def check_apart(
 ) -> None:
     """Raise `UsageError` when ``file`` is in no folder, or is one of the files, or lies in one of
     the folders, that are ``read`` or else ``written``; or when one of those is read here."""
-    from augtool import mounts, overlap
+    from augtool.system import mounts, overlap
 
     if not file.absolute().parent.is_dir():
         raise UsageError(f"{option} {file}: its folder does not exist; create it first")
@@ -172,7 +172,7 @@ def check_apart(
 
 def files_read() -> list[Place]:
     """The files that options name besides the input: recipes, lists of classes and the like."""
-    from augtool.overlap import Place
+    from augtool.system.overlap import Place
 
     context = click.get_current_context()
     named = {one: context.params.get(one) for one in ("recipe", "classes", "font")}
@@ -182,9 +182,9 @@ def files_read() -> list[Place]:
 
 def inputs_read(given: Mapping[str, Any], *inputs: str, option: str = "--in") -> list[Place]:
     """The inputs of a command that makes no job, with what it reads beside them."""
-    from augtool import overlap
-    from augtool.overlap import Place
     from augtool.sources._globs import expanded
+    from augtool.system import overlap
+    from augtool.system.overlap import Place
 
     masks = masks_from(given)
     return [

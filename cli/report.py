@@ -11,9 +11,8 @@ import click
 from . import stdout
 
 if TYPE_CHECKING:
-    from augtool.pipeline.summary import Summary
-
     from augtool.pipeline.dry_run import Estimate
+    from augtool.pipeline.summary import Summary
 
 _SHOWN_SKIPPED = 20
 _SHOWN_CLASSES = 20

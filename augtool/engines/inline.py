@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
+INLINE = 0
+"""The number of workers that stands for this process."""
+
 
 class InlineExecutor(Executor):
     """An executor whose ``submit`` returns when the task is done."""

@@ -25,8 +25,8 @@ from typing import Any
 
 from augtool import kernels
 from augtool.engines._channel import Channel, channel
-from augtool.handover import Kept, take
 from augtool.system.child import bare_main, end_with_parent, process_context, start_server
+from augtool.system.handover import Kept, take
 from augtool.system.locks import hold
 
 _AHEAD = 2  # calls that a worker has, with the one that it works on

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from augtool.engines import open_engine
 from augtool.engines.inline import INLINE
-from augtool.handover import Kept
 from augtool.inspection import check_worker
 from augtool.inspection.check_worker import Examined, Oddity, part_of
 from augtool.pipeline.workdir import Books
@@ -27,6 +26,7 @@ from augtool.sources import _unused, open_source
 from augtool.sources._contract import Source
 from augtool.sources._globs import expanded
 from augtool.system import resources
+from augtool.system.handover import Kept
 from augtool.system.progress import Listener, Progress
 from augtool.system.scratch import temporary
 

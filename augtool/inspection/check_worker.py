@@ -14,10 +14,10 @@ import numpy.typing as npt
 from augtool.codecs import decode
 from augtool.codecs.decode import BadImage
 from augtool.errors import BrokenInput
-from augtool.handover import Kept, kept
 from augtool.recipe.recipe import Reading
 from augtool.sources._concat import Several
 from augtool.sources._contract import Source
+from augtool.system.handover import Kept, kept
 
 DIGEST_BYTES = 16
 _ORIENTATION = 0x0112

@@ -13,8 +13,9 @@ from augtool.errors import UsageError
 from augtool.fields import field_of
 from augtool.inspection.summary import named
 from augtool.outputs.output import Output
+from augtool.outputs.rows import idle_in, taken
 from augtool.planning.block import NO_SOURCE
-from augtool.planning.chain import Link, Option, links_of
+from augtool.planning.chain import Link, links_of
 from augtool.sources._contract import Source
 
 
@@ -92,24 +93,6 @@ def _sources(output: Output, row: int, source: Source | None) -> Iterator[dict[s
             if source is not None:
                 found["name"] = source.name(one)
             yield found
-
-
-def taken(output: Output, link: Link, row: int) -> Option | None:
-    """The option of a link that a row took."""
-    if not link.choice:
-        return link.options[0]
-    number = int(output.field(f"{link.choice}_option")[row])
-    return link.options[number] if number >= 0 else None
-
-
-def idle_in(output: Output, option: Option, row: int) -> bool:
-    """Whether what a step drew for a row is what leaves it as it is."""
-    drawn = {
-        column: np.asarray(output.field(f"{option.name}_{column.name}")[row])
-        for column in option.columns
-    }
-    idle = (value == np.asarray(column.idle, value.dtype) for column, value in drawn.items())
-    return bool(drawn) and all(bool(one.all()) for one in idle)
 
 
 def _step(output: Output, link: Link, row: int) -> StepInfo:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from augtool.fields import SEAL
+from augtool.fields import SEAL, field_of
 from augtool.mixing import labels
 from augtool.mixing.mask_rules import with_folder
 from augtool.outputs.output import Output
@@ -133,11 +133,6 @@ def listed(source: Source) -> tuple[str, ...]:
     """What the columns of `listing` are called."""
     labels = [f"label_{target.name}" if target.name else "label" for target in source.targets]
     return "row", *labels, "path"
-
-
-def field_of(target: str) -> str:
-    """The field with the labels of a target."""
-    return f"labels_{target}" if target else "labels"
 
 
 def _mass(soft: Any) -> Any:

@@ -5,7 +5,6 @@ Every sink writes the same fields under the same names; docs/schema.md is this f
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from augtool import versions
 from augtool.errors import UsageError
+from augtool.fields import Field
 from augtool.mixing import labels
 from augtool.mixing.mask_rules import has_ids
 from augtool.planning.block import Block
@@ -26,8 +26,6 @@ from augtool.sources._contract import Source
 from augtool.targets import UNKNOWN, Target
 
 SCHEMA_VERSION = 1
-RECORD = "crc32_sha256"  # the attribute of a field that holds its record
-SEAL = "attributes_sha256"  # the attribute that records all others, and what the fields are
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -47,20 +45,6 @@ class Shape:
     sparse: bool = False
     nchw: bool = False
     smoothing: float = 0.0
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field: every row has ``shape`` values of ``dtype``."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one row."""
-        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
 def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
@@ -162,19 +146,6 @@ def attributes(plan: Plan, source: Source, shape: Shape) -> dict[str, str | int]
         "pass_rows": plan.n,
         **({} if plan.recipe.sampling.holdout is None else {"split": plan.split}),
     }
-
-
-def sealed(fields: Sequence[Field], attributes: Mapping[str, str | int]) -> dict[str, str | int]:
-    """The attributes of an output with the record of them and of its fields."""
-    return {**attributes, SEAL: seal_of(fields, attributes)}
-
-
-def seal_of(fields: Sequence[Field], attributes: Mapping[str, Any]) -> str:
-    """sha256 (hex) of what describes an output: its fields, and all attributes but the seal."""
-    named = {one.name: [one.dtype, list(one.shape)] for one in fields}
-    others = {name: value for name, value in attributes.items() if name != SEAL}
-    said = json.dumps([named, others], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _carried(key: str) -> str:

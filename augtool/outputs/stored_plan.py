@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import strict_json, versions
+from augtool import versions
 from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.fields import Field
 from augtool.mixing.replay import Record, block_of
@@ -37,6 +37,7 @@ from augtool.recipe.recipe import Recipe, recipe_from_json, without_grants
 from augtool.recipe.sampling import Sampling
 from augtool.sources._contract import Source
 from augtool.sources._origin import check_origin
+from augtool.system import strict_json
 from augtool.system.child import isolated
 
 Array = npt.NDArray[Any]

@@ -15,23 +15,23 @@ from dataclasses import dataclass, field
 
 from augtool import sinks
 from augtool.errors import OutputError
-from augtool.handover import Kept
 from augtool.job import Job
 from augtool.pipeline import retry, worker
 from augtool.pipeline.journal import Done, Journal, Place
 from augtool.pipeline.layout import order_of, ranges_of, shape_of
+from augtool.pipeline.recheck import check_kept
 from augtool.pipeline.resume import identity_of, made_before
 from augtool.pipeline.spool import Spool
 from augtool.pipeline.workdir import Books, check_free, size_of
 from augtool.pipeline.worker import Context, Report, Task, blocks_of_task, cut
 from augtool.planning.plan import Plan
-from augtool.recheck import check_kept
 from augtool.sinks import _manifest
 from augtool.sinks._checksums import Records, crc
 from augtool.sinks._contract import Encoded, Order, Position, Sink
 from augtool.sinks._positional_writer import refused
 from augtool.sources._contract import Source
 from augtool.system.fsync import flush_all
+from augtool.system.handover import Kept
 
 _IN_FLIGHT = 4  # tasks per worker that wait or run
 _SAFE_EVERY = 30.0  # seconds of work that a loss of power may cost

@@ -25,15 +25,13 @@ from augtool.mixing.source_map import looked
 from augtool.mixing.source_plan import plan_of, plan_warnings
 from augtool.pipeline import worker
 from augtool.pipeline.holdout_job import with_holdout
-from augtool.pipeline.layout import check_options, order_of
+from augtool.pipeline.layout import check_options, check_places, order_of
 from augtool.pipeline.resume import files_of, made_before
-from augtool.pipeline.scan import Skipped
 from augtool.pipeline.start import source_of, workers_of
 from augtool.pipeline.workdir import books_of, check_free, size_of
 from augtool.planning import pairing
 from augtool.planning.block import Block
 from augtool.planning.plan import Plan
-from augtool.run import check_places
 from augtool.sources._contract import Source
 from augtool.sources._fingerprint import content_of
 from augtool.system.scratch import scratch_in, temporary
@@ -152,15 +150,15 @@ def _pieces(plan: Plan, start: int, stop: int) -> int:
 
 def _probed(job: Job, source: Source) -> tuple[Plan, float, int]:
     """The plan, the seconds a row takes, and how many broken images the probe met and skipped."""
-    skipped: list[Skipped] = []
+    skipped: list[int] = []
     while True:
-        plan = plan_of(job.recipe, source, tuple(skipped))
+        plan = plan_of(job.recipe, source, skipped)
         try:
             return plan, _row_seconds(plan, source), len(skipped)
         except BrokenInput as error:
             if job.on_error != "skip" or len(skipped) == _PROBE_ROWS:
                 raise
-            skipped.append(Skipped(error.row, error.name, error.reason))
+            skipped.append(error.row)
 
 
 def _pair_warnings(plan: Plan) -> tuple[str, ...]:

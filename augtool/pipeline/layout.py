@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from augtool import sinks
@@ -13,6 +13,8 @@ from augtool.fields import Field, sealed
 from augtool.job import Job
 from augtool.mixing import rows as schema
 from augtool.mixing.rows import Shape
+from augtool.pipeline import places, unused_report
+from augtool.pipeline.workdir import books_of, check_free, check_place
 from augtool.planning.plan import Plan
 from augtool.sinks._contract import Order
 from augtool.sources._contract import Source
@@ -167,3 +169,38 @@ def _rows_of(size: str, row_bytes: int) -> int:
     if match[2] is None and match[3] is None:
         return number
     return max(1, number * _UNITS[match[2] or ""] // row_bytes)
+
+
+def check_places(jobs: Sequence[Job]) -> None:
+    """Raise `UsageError` or `OutputExists` when what a job writes, with that of its validation
+    output, must not be written there."""
+    job = jobs[0]
+    places.check(jobs)
+    if job.errors is not None:
+        unused_report.check_place(job.errors, overwrite=job.overwrite)
+    for each in jobs:
+        check_output(each)
+
+
+def check_output(job: Job) -> None:
+    """Raise `UsageError` or `OutputExists` when there is something at the output that must stay."""
+    if sinks.leaves_nothing(job.output, job.format):
+        if job.resume:
+            raise UsageError("resume: this run leaves nothing that a later one could go on with")
+        return
+    output = Path(job.output)
+    check_place(output, folder=sinks.is_folder(job.output, job.format))
+    if job.resume:
+        from augtool.outputs.output import is_output
+
+        if books_of(output).exists() or is_output(str(output)):
+            # whether it is this job's is seen once the job is known
+            if job.overwrite:
+                check_free(output, overwrite=True)
+            return
+    check_free(output, job.overwrite)
+
+
+def vanishes(job: Job) -> bool:
+    """Whether a job leaves no output, such as a stream."""
+    return sinks.leaves_nothing(job.output, job.format)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import overlap, sinks
+from augtool import sinks
 from augtool.engines.inline import INLINE
 from augtool.errors import SourceError, UsageError
 from augtool.fields import SEAL, Field, sealed
@@ -26,6 +26,7 @@ from augtool.planning.plan import Plan, pieces
 from augtool.sinks import _checksums, hdf5
 from augtool.sinks._checksums import Part, Records
 from augtool.sinks._contract import Order, Sink, Writer
+from augtool.system import overlap
 from augtool.system.progress import Listener, Progress
 
 _STEP_BYTES = 32 << 20  # of rows that are in memory at a time

@@ -12,12 +12,12 @@ from typing import Any
 from augtool import sinks
 from augtool.errors import SourceError, UsageError
 from augtool.fields import SEAL
-from augtool.inventory import MANIFEST
 from augtool.job import Job
 from augtool.sinks import _manifest
 from augtool.sinks._contract import Order
 from augtool.sources._contract import Source
 from augtool.sources._globs import expanded
+from augtool.system.inventory import MANIFEST
 
 
 def identity_of(

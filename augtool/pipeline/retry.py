@@ -13,12 +13,12 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import TypeVar
 
 from augtool.errors import BrokenInput, WorkerDied
-from augtool.handover import Kept
 from augtool.pipeline import worker
 from augtool.pipeline.worker import Report, Task
 from augtool.planning.block import Ints
 from augtool.sources._contract import Source
 from augtool.system.child import ChildDied, in_child
+from augtool.system.handover import Kept
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from augtool import mounts, publishing
 from augtool.errors import OutputError, OutputExists, SourceError, UsageError
 from augtool.sources._unused import Unused
+from augtool.system import mounts, publishing
 
 _KEYS = ("path", "reason", "row")
 _LONGEST = 1 << 20  # bytes of a line

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from augtool import handover, inventory, mounts, private, publishing
 from augtool.errors import KEPT, NO_ROOM, InputChanged, OutputError, OutputExists, UsageError
-from augtool.handover import Kept
-from augtool.inventory import MANIFEST
 from augtool.pipeline.journal import Journal, Past, differences, past_of
-from augtool.private import LOCK, MARK, Folder
+from augtool.system import handover, inventory, mounts, private, publishing
 from augtool.system.fsync import flush, flush_all
+from augtool.system.handover import Kept
+from augtool.system.inventory import MANIFEST
 from augtool.system.locks import WORKERS, locked
+from augtool.system.private import LOCK, MARK, Folder
 from augtool.system.scratch import temporary
 from augtool.system.signals import SignalsWait
 

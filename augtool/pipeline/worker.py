@@ -6,7 +6,6 @@ import bisect
 import dataclasses
 import itertools
 import math
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,10 +18,10 @@ import numpy.typing as npt
 
 from augtool import sinks
 from augtool.errors import BrokenInput
-from augtool.handover import Kept, kept
 from augtool.mixing import rows as schema
 from augtool.mixing.apply import Members, Ready, apply, look_at_maps
 from augtool.mixing.mask_rules import has_ids
+from augtool.mixing.members import masks_of, may_die, members_of
 from augtool.mixing.rows import Shape
 from augtool.mixing.source_map import looked
 from augtool.planning.block import Block, Ints
@@ -32,6 +31,7 @@ from augtool.sinks._checksums import Part
 from augtool.sinks._contract import Encoded, Writer
 from augtool.sources._contract import Source
 from augtool.sources._mapped import fill_page_table
+from augtool.system.handover import Kept, kept
 
 Write = Callable[[str, Ints, npt.NDArray[Any]], None]
 _Parts = TypeVar("_Parts", Block, Ready)
@@ -110,7 +110,7 @@ def get_ready(given: Kept, format: str) -> None:
     """Do what the first task would have to do first, while nothing waits for it."""
     sinks.load(format)
     _buffer()
-    if _may_die() and (pixels := _source(given).pixels) is not None:
+    if may_die() and (pixels := _source(given).pixels) is not None:
         fill_page_table(pixels)
 
 
@@ -285,35 +285,6 @@ def _drawn(given: Kept, number: int, block: int) -> Block:
 def _rows_of(given: Kept, piece: Piece, alone: bool) -> Block:
     block = _drawn(given, piece.number, piece.block).part(piece.low, piece.high)
     return block.compact() if alone else block
-
-
-def members_of(source: Source, block: Block) -> tuple[Members, int]:
-    """The pixels that a block is made of, and how many rows were read for them: none when kernels
-    read the source's own array in place."""
-    stored = source.pixels
-    if stored is not None and _may_die():
-        return Members(stored, by_row=True), 0
-    assert source.shape is not None
-    pixels = np.empty((len(block.members), *source.shape), source.dtype)
-    source.read(block.members, pixels)
-    return Members(pixels), len(block.members) if stored is None else 0
-
-
-def _may_die() -> bool:
-    """Whether this is a worker: what maps a file dies when another program makes it shorter."""
-    return multiprocessing.parent_process() is not None
-
-
-def masks_of(source: Source, block: Block) -> Members | None:
-    """The label images, or importance maps, of what a block is made of, where there are any."""
-    masks = source.masks
-    if masks is None:
-        return None
-    if masks.pixels is not None and _may_die():
-        return Members(masks.pixels, by_row=True)
-    maps = np.empty((len(block.members), *masks.shape), masks.dtype)
-    masks.read(block.members, maps)
-    return Members(maps)
 
 
 def _write_block(

@@ -178,5 +178,5 @@ def kernels_of(steps: Sequence[Step | Choice], *, by_objects: bool = False) -> t
     followed; ``by_objects`` when objects are weighed."""
     links = links_of(steps)
     names = [name for link in links for option in link.steps for name in option.method.KERNELS]
-    owners = ("owners",) if by_objects or is_tracked(links) else ()
+    owners = ("source_map",) if by_objects or is_tracked(links) else ()
     return tuple(dict.fromkeys((*names, *owners)))

@@ -20,13 +20,13 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from augtool import publishing
 from augtool.errors import OutputError, OutputExists, UsageError
 from augtool.preview.captions import BETWEEN, MORE, more
 from augtool.preview.fonts import Typeface, tidy, typeface
 from augtool.preview.legend import Entry, draw_entries, rows_of
 from augtool.preview.palette import Colour
 from augtool.preview.to_uint8 import to_display
+from augtool.system import publishing
 
 Box = tuple[int, int, int, int]
 Pixels = npt.NDArray[Any]

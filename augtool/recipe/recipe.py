@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from augtool import strict_json
 from augtool.errors import UsageError
 from augtool.params import ParamsLike, build, is_number
 from augtool.recipe.sampling import EVERYTHING, Sampling
+from augtool.system import strict_json
 
 Fit = Literal["crop", "stretch", "pad"]
 Mode = Literal["L", "RGB", "L16"]

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from augtool import strict_json
-from augtool.inventory import MANIFEST
 from augtool.sinks._contract import Digests, Order
-from augtool.system import textfile
+from augtool.system import strict_json, textfile
+from augtool.system.inventory import MANIFEST
 
 INDEX = (MANIFEST.parent / "_info.json").as_posix()
 _READ_BYTES = 1 << 20

@@ -7,30 +7,55 @@ import base64
 import io
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from augtool.sinks._contract import Fault, Order
-
-if TYPE_CHECKING:
-    from augtool.sinks._parquet_reader import ParquetRows
+from augtool.sinks._arrow_columns import arrow_schema
+from augtool.sinks._contract import Facts, Fault, Order
+from augtool.sinks._parquet_columns import column_of
 
 _KEY, _ARROW = b"augtool", b"ARROW:schema"
 _WHOLE = {"show_schema_metadata": True, "truncate_metadata": False}
+
+
+class ParquetRows(Protocol):
+    """A file that is open for reading: what an audit asks of it."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What its end says of it."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """The output row of its first row."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows are there."""
+        ...
+
+    def file(self) -> Any:
+        """The file, as pyarrow opens it."""
+        ...
 
 
 def schema_faults(table: ParquetRows) -> Iterator[Fault]:
     """Differences between the schema of a file and the one that its facts ask for."""
     import pyarrow.parquet as pq
 
-    from augtool.sinks import parquet
-    from augtool.sinks._arrow_columns import arrow_schema
-
     facts, file = table.facts, table.file()
     described = json.loads(file.metadata.metadata[_KEY])
     if described["rows"] != [table.start, table.start + table.rows]:
         yield Fault(f"it has {table.rows} rows, and its end says {described['rows']}")
     order = Order(table.path, facts.fields, (0, table.rows), facts.attributes, encode=facts.encode)
-    wanted = arrow_schema(parquet.lay_out(order).columns)
+    wanted = arrow_schema(tuple(column_of(order, one) for one in order.fields))
     stream = io.BytesIO()
     with pq.ParquetWriter(stream, wanted, use_dictionary=False):
         pass

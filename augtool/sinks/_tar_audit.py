@@ -3,21 +3,64 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from augtool.sinks._contract import Fault
+from augtool.codecs.encoding import Encoding
+from augtool.sinks._contract import Facts, Fault
 from augtool.sinks._described import MEMBER
 from augtool.sinks._tar import END, member
+from augtool.sinks._tar_writer import TarWriter
 
 _AT_ONCE = 256  # rows that are looked at together
 
-if TYPE_CHECKING:
-    from augtool.codecs.encoding import Encoding
-    from augtool.sinks._tar_reader import TarRows
+
+class TarRows(Protocol):
+    """An archive that is open for reading: what an audit asks of it."""
+
+    @property
+    def facts(self) -> Facts:
+        """What its last member says of it."""
+        ...
+
+    @property
+    def data(self) -> mmap.mmap:
+        """All its bytes."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """The byte at which its last member begins."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows are there."""
+        ...
+
+    def field(self, name: str) -> Any:
+        """A field, of which rows are taken by number."""
+        ...
+
+    def number(self, row: int) -> int:
+        """The output row that the key of a row is."""
+        ...
+
+    def image(self, row: int) -> bytes:
+        """The file of a row's image."""
+        ...
+
+    def planned(self, row: int) -> dict[str, Any]:
+        """What the JSON of a row says."""
+        ...
+
+    def extent(self, row: int) -> tuple[int, int]:
+        """The first byte of a row's files, and the one after their last."""
+        ...
 
 
 def faults(archive: TarRows, low: int, high: int) -> Iterator[Fault]:
@@ -57,12 +100,11 @@ def _holds(archive: TarRows, low: int, high: int) -> bool:
 
 def _written(archive: TarRows, low: int, high: int) -> bytes:
     """The bytes in which the values of rows are written."""
-    from augtool.sinks._tar_writer import TarWriter
 
     facts = archive.facts
     numbers = np.array([archive.number(row) for row in range(low, high)])
     extension = _AsItIs(facts.encode.partition(":")[0])
-    with TarWriter(cast("Encoding", extension)) as writer:
+    with TarWriter(cast(Encoding, extension)) as writer:
         images: Any = [archive.image(row) for row in range(low, high)]
         writer.write("images", numbers, images)
         for name in _order(archive, low):

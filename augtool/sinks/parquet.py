@@ -7,7 +7,6 @@ The key ``augtool`` of a file's end describes it and has its records.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool.codecs.encoding import Encoding, encoding
-from augtool.fields import Field
-from augtool.sinks._arrow_columns import Column, RowBuffer, numbers
+from augtool.codecs.encoding import Encoding
+from augtool.sinks._arrow_columns import RowBuffer
 from augtool.sinks._arrow_table import Table, TableSink, begun_at, check_pyarrow, group_rows
 from augtool.sinks._contract import Buffer, Digests, Encoded, Order, Position
 from augtool.sinks._described import described
+from augtool.sinks._parquet_columns import column_of, encoding_of
 from augtool.sinks._parquet_reader import read
 from augtool.sinks._positional_writer import bytes_of
 
@@ -32,7 +31,6 @@ FOLDER = True
 OPTIONS = frozenset({"shards", "encode", "sparse"})
 KEY = "augtool"  # of the metadata in a file's end
 _LOSSY = 4  # a lossy picture has at most about this part of its pixels' bytes
-_MASK_DTYPES = ("|u1", "<u2")  # ids that a PNG holds
 
 
 def chunk_rows(order: Order) -> int | None:
@@ -40,17 +38,17 @@ def chunk_rows(order: Order) -> int | None:
     encoding or a dtype that cannot hold the rows."""
     check_pyarrow("parquet")
     for one in order.fields:
-        _column(order, one)
+        column_of(order, one)
     return 1
 
 
 def lay_out(order: Order, since: Position | None = None) -> TableSink:
     """Nothing yet: files are begun when their first row comes."""
-    columns = tuple(_column(order, one) for one in order.fields)
+    columns = tuple(column_of(order, one) for one in order.fields)
     encodings = {
         one.name: found
         for one in order.fields
-        if (found := _encoding(order, one)).extension != "npy"
+        if (found := encoding_of(order, one)).extension != "npy"
     }
 
     def notes(table: Table, digests: Digests) -> dict[str, bytes]:
@@ -77,24 +75,10 @@ def _tables(order: Order) -> tuple[Table, ...]:
     )
 
 
-def _encoding(order: Order, one: Field) -> Encoding:
-    """How a field's rows are stored: as pictures, or (npy) as numbers."""
-    if one.name == "images":
-        return encoding(order.encode, one.shape, np.dtype(one.dtype))
-    return Encoding("png" if one.name == "masks" and one.dtype in _MASK_DTYPES else "npy")
-
-
-def _column(order: Order, one: Field) -> Column:
-    name = "image" if one.name == "images" else one.name
-    if _encoding(order, one).extension != "npy":
-        return Column(name, one.name, "picture")
-    return dataclasses.replace(numbers(order, one), name=name)
-
-
 def _group(order: Order) -> int:
     """Rows of a row group."""
     images, *others = order.fields
-    lossy = not _encoding(order, images).is_lossless
+    lossy = not encoding_of(order, images).is_lossless
     return group_rows(
         images.row_bytes // (_LOSSY if lossy else 1) + sum(one.row_bytes for one in others)
     )

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import stat
 from array import array
 from collections import Counter
@@ -28,6 +27,7 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe.recipe import Reading
 from augtool.sources._mapped import changed_ns
 from augtool.system import progress
+from augtool.text import shown
 
 Int64s = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int64]
@@ -44,8 +44,6 @@ _EXTRA = " (pip install 'augtool[heic]')"  # in the line that counts what was no
 SPLIT_WORDS = frozenset({b"train", b"val", b"valid", b"validation", b"dev", b"test"})
 INT64 = (1 << 63) - 1  # Windows has larger inodes
 _CLUTTER = frozenset({b"__macosx", b"@eadir", b"thumbs.db", b"desktop.ini"})
-# Controls, ends of lines, and what turns the direction of text round.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -187,12 +185,6 @@ class Level:
 
 Walk = Callable[[bytes, bytes, Counter[str], bool], Files]
 """`walked`, or what knows its results already."""
-
-
-def shown(name: bytes) -> str:
-    """A name as a person can read it, on one line: undecodable and control bytes are escaped."""
-    text = name.decode("utf-8", "backslashreplace")
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def count_of_links(left_out: Mapping[str, int]) -> int:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from augtool import strict_json
 from augtool.errors import UsageError
 from augtool.sources import _parquet
 from augtool.sources._column import Column
 from augtool.sources._listing import EXTENSIONS
 from augtool.sources._mapped import Version, check_version
 from augtool.sources._npy_header import mapped
+from augtool.system import strict_json
 from augtool.system.child import isolated
 from augtool.text import shown
 

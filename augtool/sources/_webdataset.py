@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from augtool import strict_json
 from augtool.errors import SourceError
+from augtool.system import strict_json
 from augtool.text import shown
 
 RECORD = b".augtool.json"

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from augtool import strict_json
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe.recipe import Reading
@@ -22,6 +21,7 @@ from augtool.sources._label_cells import labels_of
 from augtool.sources._npy_header import array_in
 from augtool.sources._stored_targets import LabelArray, StoredTarget, stored_targets
 from augtool.sources._webdataset import Member, Sample
+from augtool.system import strict_json
 from augtool.text import shown
 
 Data = Callable[[Member], bytes]

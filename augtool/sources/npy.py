@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from augtool import strict_json
 from augtool.errors import SourceError, UsageError
 from augtool.params import did_you_mean
 from augtool.recipe.recipe import Reading
@@ -24,7 +23,7 @@ from augtool.sources._layout import layout_of, shown_shape
 from augtool.sources._mapped import Extent, Version
 from augtool.sources._npy_header import read_header
 from augtool.sources._stored_targets import LabelArray, stored_targets
-from augtool.system import textfile
+from augtool.system import strict_json, textfile
 from augtool.text import shown
 
 READING = ARRAY_READING | {"follow_links"}

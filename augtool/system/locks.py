@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from augtool import private
 from augtool.errors import OutputError, OutputExists
-from augtool.private import LOCK, Folder
+from augtool.system import private
+from augtool.system.private import LOCK, Folder
 
 WORKERS = "workers-"
 """How the file's name begins that the workers of a run hold, each."""

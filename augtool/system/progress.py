@@ -45,3 +45,20 @@ def found(files: int) -> None:
     if count.found - count.said >= _EVERY:
         count.said = count.found
         count.listener(count.found)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: rows done of ``total`` (None when there is no end), ``seconds`` since the
+    first task. ``kept`` of them were made by an earlier run; so far ``checked`` of these, in the
+    output that is being made, have been found as they were written."""
+
+    rows: int
+    total: int | None
+    workers: int
+    seconds: float
+    kept: int = 0
+    checked: int = 0
+
+
+Listener = Callable[[Progress], None]

@@ -18,16 +18,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from augtool import private
 from augtool.errors import OutputError, UsageError
-from augtool.private import Folder
+from augtool.system import private
+from augtool.system.private import Folder
 from augtool.system.signals import SignalsWait
 
 _SCRATCH, _TEMPORARY = ".augtool-scratch-", "augtool-"
 _INNER = "source"
 _AT_MOST = 10_000  # names that are looked at in a place, which may have any number
 _USUAL = (Path("/tmp"), Path("/var/tmp"))
-_LOGGER = logging.getLogger("augtool.places")
+_LOGGER = logging.getLogger("augtool.pipeline.places")
 
 
 @contextlib.contextmanager

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from augtool.inventory import MANIFEST
 from augtool.outputs import output
 from augtool.planning.block import Ints
 from augtool.sinks import _checksums, _manifest
@@ -27,6 +26,7 @@ from augtool.sinks._checksums import Part
 from augtool.sinks._contract import Facts, Fault, Runs
 from augtool.sinks._reader import Shards
 from augtool.system import child
+from augtool.system.inventory import MANIFEST
 
 _STEP_BYTES = 8 << 20  # of a field that are in memory at a time
 _MORE_BYTES = 4 << 30  # that a task may take: a damaged file can ask for any amount

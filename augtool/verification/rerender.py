@@ -20,7 +20,6 @@ from augtool.codecs.encoding import Encoding, encoding
 from augtool.codecs.own_files import decode
 from augtool.errors import SourceError, UsageError
 from augtool.fields import SEAL, seal_of
-from augtool.handover import Kept, kept
 from augtool.mixing import replay
 from augtool.mixing import rows as schema
 from augtool.mixing.inputs import open_for
@@ -41,6 +40,7 @@ from augtool.sinks._contract import Fault
 from augtool.sources._contract import Source
 from augtool.sources._globs import expanded
 from augtool.sources._origin import check_origin
+from augtool.system.handover import Kept, kept
 from augtool.system.scratch import temporary
 from augtool.verification import read_back
 from augtool.verification.read_back import Look

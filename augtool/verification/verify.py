@@ -18,11 +18,11 @@ from augtool.engines import open_engine
 from augtool.engines.inline import INLINE
 from augtool.errors import UsageError, WorkerDied
 from augtool.fields import SEAL, seal_of
-from augtool.inventory import MANIFEST
 from augtool.pipeline.workdir import size_of
 from augtool.sinks._contract import Facts, Fault
 from augtool.system import resources
 from augtool.system.child import start_server
+from augtool.system.inventory import MANIFEST
 from augtool.system.progress import Listener, Progress
 from augtool.verification import digest, read_back
 from augtool.verification.checksums import check_records

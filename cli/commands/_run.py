@@ -49,9 +49,9 @@ def run(recipe: Recipe, given: Mapping[str, Any]) -> int:
 def _check_places(job: Job, given: Mapping[str, Any]) -> None:
     """Raise `UsageError` when the run would write over a file that only this command reads, or the
     picture over anything."""
+    from augtool.pipeline import places
     from augtool.pipeline.holdout_job import with_holdout
-
-    from augtool import overlap, places
+    from augtool.system import overlap
 
     jobs = with_holdout(job)
     overlap.check(build_job.files_read(), [*places.written_by(jobs), *places.beside(jobs)])

@@ -19,9 +19,9 @@ from .. import param_types as values
 from ._command import Group
 
 if TYPE_CHECKING:
-    from augtool.overlap import Place
     from augtool.planning.plan import Plan
     from augtool.recipe.recipe import Recipe
+    from augtool.system.overlap import Place
 
 _CHAIN = "mix"
 ROWS = click.option(
@@ -85,7 +85,6 @@ def _planned(name: str) -> click.Command:
 def _plan(recipe: Recipe, given: Mapping[str, Any]) -> None:
     from augtool.mixing.inputs import open_for
     from augtool.mixing.source_plan import plan_of
-
     from augtool.outputs.stored_plan import first_line
     from augtool.system.scratch import temporary
 
@@ -148,7 +147,7 @@ def _write(output: Path | None, lines: Iterator[str], *, overwrite: bool) -> Non
         for line in lines:
             stdout.line(line)
         return
-    from augtool import publishing
+    from augtool.system import publishing
 
     try:
         with publishing.written(output, overwrite=overwrite) as file:

@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
-from augtool.planning.row_info import Known
 
 from augtool.pipeline import dry_run, worker
 from augtool.planning.plan import make_plan
+from augtool.planning.row_info import Known
 from augtool.recipe.recipe import Recipe, step
 from augtool.recipe.sampling import Sampling
 

@@ -21,12 +21,12 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from augtool.fields import Field
 from PIL import Image
 
 import augtool
 from augtool import sinks
 from augtool.errors import UsageError
+from augtool.fields import Field
 from augtool.job import Job
 from augtool.recipe.recipe import Recipe, step
 from augtool.sinks import _checksums, _manifest

@@ -55,7 +55,8 @@ def test_a_decoder_that_complains_does_so_in_the_reason_alone(corpus: ModuleType
     at = data.index(b"\x15\x01\x03\0")  # samples per pixel
     data[at + 8 : at + 10] = b"\xff\x7f"
     code = (
-        "import sys; from augtool.codecs import decode as images; from augtool.recipe.recipe import Reading\n"
+        "import sys; from augtool.codecs import decode as images\n"
+        "from augtool.recipe.recipe import Reading\n"
         "try: images.decode(sys.stdin.buffer.read(), Reading())\n"
         "except images.BadImage as error: print(error)"
     )

@@ -159,7 +159,7 @@ def test_an_input_that_changes_under_a_run_is_named(
 
 HELPER = """
 import os
-from augtool.handover import kept
+from augtool.system.handover import kept
 
 def shrink(path, file):
     pixels = kept(path).pixels

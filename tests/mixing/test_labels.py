@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from augtool.targets import UNKNOWN, Target
 
 from augtool.errors import UsageError
 from augtool.mixing import labels
+from augtool.targets import UNKNOWN, Target
 
 CLASSES = Target("classes", np.array([0, 1, 2, 1]), 3)
 

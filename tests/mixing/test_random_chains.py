@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.mixing.source_plan import plan_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import augtool
 from augtool.mixing.replay import Record, made_again
+from augtool.mixing.source_plan import plan_of
 from augtool.recipe.recipe import Choice, Reading, Recipe, Step, one_of, step
 from augtool.recipe.sampling import Sampling
 from augtool.recipe.toml import recipe_from_toml, to_toml

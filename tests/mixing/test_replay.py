@@ -8,10 +8,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from augtool.mixing.source_plan import plan_of
 
 import augtool
 from augtool.mixing.replay import Record, made_again
+from augtool.mixing.source_plan import plan_of
 from augtool.planning.plan import Plan
 from augtool.recipe.recipe import Choice, Reading, Recipe, Step, one_of, step
 from augtool.recipe.sampling import Sampling

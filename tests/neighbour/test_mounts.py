@@ -89,7 +89,7 @@ def test_a_mount_with_other_files_in_it_is_refused_at_once(mounted) -> None:
 # The command, ended by SIGKILL after so many of its files have moved.
 KILLED = """
 import os, signal, sys
-from augtool import publishing
+from augtool.system import publishing
 move, left = publishing._move, [int(sys.argv[1])]
 
 def moved(*where):

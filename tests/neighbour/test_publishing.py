@@ -25,10 +25,10 @@ main(sys.argv[2:])
 """
 LACKING = {
     "all calls": "",
-    "no renameat2": "from augtool import publishing; publishing._renameat2 = lambda: None",
+    "no renameat2": "from augtool.system import publishing; publishing._renameat2 = lambda: None",
     "no renameat2 and no links": (
         "import errno\n"
-        "from augtool import publishing; publishing._renameat2 = lambda: None\n"
+        "from augtool.system import publishing; publishing._renameat2 = lambda: None\n"
         "def link(*_): raise PermissionError(errno.EPERM, 'no links')\n"
         "os.link = link"
     ),

@@ -19,7 +19,7 @@ WRITERS = {
 # The command, ended by SIGKILL when its report, picture or plan is whole and has no name yet.
 KILLED = """
 import os, signal, sys
-from augtool import publishing
+from augtool.system import publishing
 publishing.put = lambda source, target: os.kill(os.getpid(), signal.SIGKILL)
 from augtool_cli.main import main
 main(sys.argv[1:])

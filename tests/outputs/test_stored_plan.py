@@ -11,13 +11,13 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from augtool.pipeline.summary import Summary
 
 import augtool
 from augtool import rng
 from augtool.errors import SourceError, UsageError
 from augtool.job import Job
 from augtool.pipeline.render_job import render_job
+from augtool.pipeline.summary import Summary
 from augtool.recipe.recipe import Choice, Recipe, Step, one_of, step
 from augtool.recipe.sampling import Sampling
 

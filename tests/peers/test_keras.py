@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.targets import Target
 
 from augtool.mixing import labels
+from augtool.targets import Target
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.targets import Target
 
 from augtool.mixing import labels
+from augtool.targets import Target
 
 pytestmark = pytest.mark.peers
 

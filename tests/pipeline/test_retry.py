@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import signal
 import sys
 from collections.abc import Callable
@@ -61,7 +60,7 @@ def deadly(job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
             fields = {one.name: getattr(found, one.name) for one in dataclasses.fields(found)}
             return Deadly(**fields)
 
-        monkeypatch.setattr(importlib.import_module("augtool.run"), "open_source", opened)
+        monkeypatch.setattr("augtool.mixing.inputs.open_source", opened)
         return job("sample:", f"{number}.h5", workers=2, **given)
 
     return make

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from augtool.errors import OutputExists, UsageError
-from augtool.handover import kept
 from augtool.pipeline import workdir as books
 from augtool.pipeline.workdir import open_books
 from augtool.system import signals
+from augtool.system.handover import kept
 
 
 def test_the_output_has_its_name_only_when_it_is_published(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.planning.row_info import Known
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augtool.errors import UsageError
 from augtool.planning.holdout import held_out
 from augtool.planning.plan import Plan, make_plan
+from augtool.planning.row_info import Known
 from augtool.recipe.recipe import Recipe, step
 from augtool.recipe.sampling import Sampling
 

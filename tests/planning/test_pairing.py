@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from augtool.planning.row_info import Known
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from augtool.errors import SourceError, UsageError
 from augtool.planning import pairing
 from augtool.planning.group_shuffle import packed
 from augtool.planning.plan import Plan, make_plan
+from augtool.planning.row_info import Known
 from augtool.recipe.recipe import Recipe, step
 from augtool.recipe.sampling import Pair, Sampling
 from augtool.rng import Shuffles

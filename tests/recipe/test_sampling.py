@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.planning.row_info import Known
 from hypothesis import given
 from hypothesis import strategies as st
 
 import augtool
 from augtool.errors import SourceError, UsageError
 from augtool.planning.plan import Plan, make_plan
+from augtool.planning.row_info import Known
 from augtool.planning.samplers import Places, apportioned, balanced, dealt, weighted
 from augtool.recipe.recipe import Recipe, recipe_from_json, step
 from augtool.recipe.sampling import Sampling

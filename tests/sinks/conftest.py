@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from augtool.pipeline.summary import Summary
 
 import augtool
 from augtool.job import Job
+from augtool.pipeline.summary import Summary
 
 ROWS = 330
 

@@ -15,12 +15,12 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from augtool.pipeline.summary import Summary
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from augtool.errors import UsageError
+from augtool.pipeline.summary import Summary
 from augtool.recipe.recipe import Reading
 from augtool.sinks._class_folders import class_folders, numbered_folders
 

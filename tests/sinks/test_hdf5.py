@@ -8,9 +8,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from augtool.fields import Field
 
 from augtool.errors import OutputError, UsageError
+from augtool.fields import Field
 from augtool.sinks import format_of
 from augtool.sinks._contract import Order
 from augtool.sinks.hdf5 import lay_out

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.fields import Field
-from augtool.pipeline.summary import Summary
 
 from augtool.errors import OutputError, UsageError
+from augtool.fields import Field
+from augtool.pipeline.summary import Summary
 from augtool.recipe.recipe import Reading
 from augtool.sinks import _positional_writer
 from augtool.sinks._contract import Order

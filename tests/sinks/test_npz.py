@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from augtool.fields import Field
 
 import augtool
 from augtool.errors import UsageError
+from augtool.fields import Field
 from augtool.job import Job
 from augtool.recipe.recipe import Reading
 from augtool.sinks import _checksums, _zip, format_of, is_folder

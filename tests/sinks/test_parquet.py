@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from augtool.fields import Field
-from augtool.pipeline.summary import Summary
 from PIL import Image
 
 import augtool
 from augtool.errors import UsageError
+from augtool.fields import Field
+from augtool.pipeline.summary import Summary
 from augtool.recipe.recipe import Reading
 from augtool.sinks import _arrow_table
 from augtool.sinks._contract import Order

@@ -15,13 +15,13 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from augtool.fields import Field
-from augtool.pipeline.summary import Summary
 from PIL import Image
 
 import augtool
 from augtool.errors import OutputError, UsageError
+from augtool.fields import Field
 from augtool.job import Job
+from augtool.pipeline.summary import Summary
 from augtool.recipe.recipe import Reading
 from augtool.sinks import _tar
 from augtool.sinks._contract import Order

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.targets import UNKNOWN
 from PIL import Image
 
 from augtool.errors import SourceError, UsageError
 from augtool.recipe.recipe import Reading
 from augtool.sources import _tables, open_source
 from augtool.sources._contract import Source
+from augtool.targets import UNKNOWN
 
 pytestmark = pytest.mark.usefixtures("inline")
 

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from augtool.targets import UNKNOWN
 from PIL import Image
 
 from augtool.errors import BrokenInput, SourceError, UsageError
@@ -23,6 +22,7 @@ from augtool.recipe.recipe import Reading
 from augtool.sources import parquet
 from augtool.sources._contract import Source
 from augtool.system.child import isolated
+from augtool.targets import UNKNOWN
 
 pytestmark = pytest.mark.usefixtures("inline")
 

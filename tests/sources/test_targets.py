@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.targets import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from augtool.recipe.recipe import Reading
 from augtool.sources import _targets
 from augtool.sources._stored_targets import digest_of, stored
 from augtool.sources._targets import target_of
+from augtool.targets import Target
 
 WHERE = "data.h5: labels"
 

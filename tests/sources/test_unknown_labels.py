@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augtool.targets import UNKNOWN, Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from augtool.errors import SourceError, UsageError
 from augtool.recipe.recipe import Reading
 from augtool.sources._stored_targets import LabelArray, stored_targets
 from augtool.sources._targets import target_of
+from augtool.targets import UNKNOWN, Target
 
 NAN = math.nan
 IMAGES = np.zeros((4, 7, 9, 3), np.uint8)

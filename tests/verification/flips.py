@@ -32,9 +32,9 @@ from PIL import Image
 
 import augtool
 from augtool.engines.processes import warm_up
-from augtool.inventory import MANIFEST
 from augtool.job import Job
 from augtool.recipe.recipe import Recipe, step
+from augtool.system.inventory import MANIFEST
 from augtool.verification.verify import verify
 
 FORMS: dict[str, dict[str, Any]] = {

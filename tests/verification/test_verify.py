@@ -18,11 +18,11 @@ import pytest
 import augtool
 from augtool import sinks
 from augtool.errors import UsageError
-from augtool.inventory import MANIFEST
 from augtool.job import Job
 from augtool.pipeline.merge import merge
 from augtool.recipe.recipe import Recipe, step
 from augtool.recipe.sampling import Sampling
+from augtool.system.inventory import MANIFEST
 from augtool.verification.rerender import Input, compare, rows_to_compare
 from augtool.verification.verify import Findings, verify
 

@@ -12,10 +12,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from augtool import private
 from augtool.errors import AugtoolError
 from augtool.pipeline.workdir import JOURNAL, REPLACED, UNFINISHED, books_of
-from augtool.private import Folder
+from augtool.system import private
+from augtool.system.private import Folder
 from augtool.system.scratch import sweep_temporary
 
 _AT_MOST = 10_000  # names that are looked at in a folder, which may have any number

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from augtool import sinks
 from augtool.errors import OutputError
-from augtool.handover import Kept
 from augtool.pipeline import retry, worker
 from augtool.pipeline.journal import Done
 from augtool.pipeline.spool import Spool, pieces_at
@@ -28,6 +27,7 @@ from augtool.sinks import _checksums
 from augtool.sinks._checksums import Part
 from augtool.sinks._contract import Buffer, Order, Sink, Stored
 from augtool.system.child import ChildDied, in_child
+from augtool.system.handover import Kept
 
 _STEP_BYTES = 4 << 20  # of a field that are in memory at a time, about
 _IN_FLIGHT = 4  # tasks per worker that wait or run

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from augtool import overlap, sinks
+from augtool import sinks
 from augtool.job import Job
-from augtool.overlap import Place
 from augtool.pipeline.workdir import books_of
 from augtool.sources._globs import expanded
+from augtool.system import overlap
+from augtool.system.overlap import Place
 
 
 def read_by(job: Job) -> list[Place]:

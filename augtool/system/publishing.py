@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from augtool.inventory import MANIFEST, files_made
 from augtool.system.fsync import flush
+from augtool.system.inventory import MANIFEST, files_made
 
 _LOGGER = logging.getLogger("augtool")
 _PREFIX = ".augtool-part-"  # of files that are being written

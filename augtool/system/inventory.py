@@ -8,9 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from augtool import mounts
 from augtool.errors import OutputExists
-from augtool.system import textfile
+from augtool.system import mounts, textfile
 
 MANIFEST = Path(".augtool") / "manifest.json"
 """In a folder that augtool has made: what describes it, and the name of each of its files."""
