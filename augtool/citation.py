@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+from augtool import versions
 from augtool.chain import links_of
 from augtool.output import Output
 from augtool.params import shown
@@ -18,7 +19,7 @@ def paragraph(output: Output) -> str:
     """What was done, with the run's real parameters, counts, seed, versions and digest."""
     recipe, attributes = output.recipe, output.attributes
     shape = "×".join(map(str, output.images.shape[1:]))
-    steps = " then ".join(_step(one) for one in recipe.steps)
+    steps = " then ".join(step_in_words(one) for one in recipe.steps)
     used = [option for link in links_of(recipe.steps) for option in link.steps]
     papers = "\n".join(dict.fromkeys(option.method.PAPER for option in used))
     return (
@@ -33,11 +34,13 @@ def paragraph(output: Output) -> str:
     )
 
 
-def _step(one: Step | Choice) -> str:
+def step_in_words(one: Step | Choice) -> str:
+    """ "cutmix (alpha 1, probability 1)", or what a choice is between."""
     if isinstance(one, Choice):
+        words = ["no change" if option is None else step_in_words(option) for option in one.steps]
         options = [
-            f"{'no change' if option is None else _step(option)} with probability {weight:g}"
-            for option, weight in zip(one.steps, one.weights, strict=True)
+            f"{word} with probability {weight:g}"
+            for word, weight in zip(words, one.weights, strict=True)
         ]
         return f"one of [{'; '.join(options)}]"
     values = dataclasses.asdict(one.params)
@@ -71,3 +74,23 @@ def _smoothing(recipe: Recipe) -> str:
 def _versions(text: str) -> str:
     found: dict[str, Any] = json.loads(text)
     return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def methods_of(recipe: Recipe) -> list[str]:
+    """The names of the methods of a recipe, in order, each once."""
+    used = [option.step.method for link in links_of(recipe.steps) for option in link.steps]
+    return list(dict.fromkeys(used))
+
+
+def software() -> str:
+    """A BibTeX entry of augtool itself, as CITATION.cff has it."""
+    return "\n".join(
+        (
+            "@software{augtool,",
+            "  title = {{augtool: CutMix and other mixed training sets with exact soft labels}},",
+            "  author = {{The augtool authors}},",
+            f"  version = {{{versions.of('augtool')}}},",
+            "  license = {Apache-2.0},",
+            "}",
+        )
+    )
