@@ -91,6 +91,10 @@ def data_of(
         raise UsageError(f"--rows {options.rows}: show at least 1")
     if _is_output(path, options):
         with output.looked_at(path) as opened:
+            if options.reading != Reading():
+                raise UsageError(
+                    f"{path}: its recipe says how its source is read; remove the options of reading"
+                )
             tell = _teller(listener, rows_to_read(opened))
             with _scratch(options.source is not None) as scratch:
                 data = outputs.data_of(opened, options, tell, scratch)

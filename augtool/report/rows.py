@@ -74,7 +74,7 @@ def rows_of(
             if one != NO_SOURCE
         ]
     names = _sources(source, src)
-    note = _add_pictures(output, recipe, chosen, rows, names, source)
+    note = _add_pictures(output, recipe, links, chosen, rows, names, source)
     return Rows(rows, names, note)
 
 
@@ -188,6 +188,7 @@ def _sources(source: Source | None, src: Array) -> dict[int, dict[str, Any]]:
 def _add_pictures(
     output: Output,
     recipe: Recipe | None,
+    links: Sequence[Link],
     chosen: Ints,
     rows: list[dict[str, Any]],
     sources: dict[int, dict[str, Any]],
@@ -208,7 +209,7 @@ def _add_pictures(
         if output.masks is not None:
             row["mask"] = png_uri(palette.coloured(picked(np.asarray(output.masks[number]))))
         if recipe is not None:
-            row["boxes"] = [list(box) for box in outlines(output, number)]
+            row["boxes"] = [list(box) for box in outlines(output, number, links)]
     if recipe is not None:
         owners = ownership(output, recipe, chosen.tolist(), source)
         for row, owner in zip(rows, owners, strict=True):

@@ -1,4 +1,4 @@
-const WIDTH = 360, HEIGHT = 190, LEFT = 44, BOTTOM = 34, TOP = 10, RIGHT = 8;
+const WIDTH = 360, HEIGHT = 200, LEFT = 44, BOTTOM = 34, TOP = 22, RIGHT = 8;
 
 // The next round number, so that an axis ends at one.
 function roundUp(value) {
@@ -22,7 +22,7 @@ function frame(top, title, xLabel, yLabel) {
     chart.append(svg("text", { x: LEFT - 5, y: at + 4, "text-anchor": "end" }, short(top * share)));
   }
   chart.append(svg("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, xLabel));
-  chart.append(svg("text", { x: LEFT - 38, y: TOP - 1 }, yLabel));
+  chart.append(svg("text", { x: 2, y: 10 }, yLabel));
   return { chart, y };
 }
 
@@ -81,7 +81,8 @@ function columns(entries, { title, xLabel, yLabel }) {
 
 // Names down the side, a bar or two for each: [[name, before or null, after], …].
 function bars(entries, title) {
-  const high = entries.some(([, before]) => before !== null) ? 26 : 18, wide = 520, left = 150, right = 66;
+  const two = entries.some(([, before]) => before !== null);
+  const high = two ? 24 : 19, wide = 760, left = 150, right = 66;
   const top = Math.max(1e-9, ...entries.map(([, before, after]) => Math.max(before || 0, after)));
   const chart = svg("svg", {
     class: "chart", viewBox: `0 0 ${wide} ${entries.length * high + 4}`, role: "img", "aria-label": title,
@@ -92,10 +93,10 @@ function bars(entries, title) {
     chart.append(svg("text", { class: "ink", x: left - 8, y: y + high / 2 + 3, "text-anchor": "end" }, shown,
       svg("title", {}, name)));
     if (before !== null) {
-      chart.append(svg("rect", { class: "bar-before", x: left, y: y + 2, width: length(before).toFixed(2), height: 9 },
+      chart.append(svg("rect", { class: "bar-before", x: left, y: y + 2, width: length(before).toFixed(2), height: 8 },
         svg("title", {}, `${name}, before: ${number(before)}`)));
     }
-    const y2 = before === null ? y + 2 : y + 12, tall = before === null ? 13 : 9;
+    const y2 = before === null ? y + 2 : y + 11, tall = before === null ? 13 : 8;
     chart.append(svg("rect", { class: "bar-after", x: left, y: y2, width: length(after).toFixed(2), height: tall },
       svg("title", {}, `${name}: ${number(after)}`)));
     chart.append(svg("text", { x: left + length(Math.max(before || 0, after)) + 5, y: y + high / 2 + 3 }, number(after)));

@@ -9,10 +9,16 @@ function summarySection(data) {
     again.push(...about.commands.map((line) => element("pre", {}, line)));
   }
   if (about.recipe) again.push(folded("Recipe (TOML)", element("pre", {}, about.recipe)));
-  if (again.length) parts.push(card("Make it again", ...again));
+  if (again.length) {
+    const made = card("Make it again", ...again);
+    made.classList.add("wide");
+    parts.push(made);
+  }
   if (about.verify) parts.push(verifyCard(about.verify));
   if (about.citation) {
-    parts.push(card("Cite it", element("p", {}, about.citation), folded("BibTeX", element("pre", {}, about.bibtex))));
+    const cited = card("Cite it", element("p", { class: "prose" }, about.citation), folded("BibTeX", element("pre", {}, about.bibtex)));
+    cited.classList.add("wide");
+    parts.push(cited);
   }
   return section("summary", "Summary", element("div", { class: "cards" }, ...parts));
 }
