@@ -16,7 +16,7 @@ from augtool.limits import wrong
 from augtool.output import Output
 from augtool.owners import shares_of_pixels
 from augtool.recipe import Recipe
-from augtool.report.pictures import picked
+from augtool.report.pictures import SIDE, picked
 from augtool.sources._contract import Source
 
 Ints = npt.NDArray[np.int64]
@@ -91,9 +91,9 @@ def _check(record: replay.Record, rows: Ints, shape: tuple[int, ...]) -> None:
                     raise SourceError(f"{name} has values that no plan can have")
 
 
-def coloured(shares: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) the colours of the owners of (H, W, S) shares, at thumbnail size."""
-    small = picked(shares)
+def coloured(shares: npt.NDArray[np.float32], side: int = SIDE) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) the colours of the owners of (H, W, S) shares, at most ``side`` long."""
+    small = picked(shares, side)
     palette = np.array([COLOURS[slot % len(COLOURS)] for slot in range(small.shape[2])], np.float32)
     total = small.sum(axis=2, keepdims=True)
     mixed = (small @ palette) / np.where(total > 0, total, 1)

@@ -82,14 +82,15 @@ function columns(entries, { title, xLabel, yLabel }) {
 // Names down the side, a bar or two for each: [[name, before or null, after], …].
 function bars(entries, title) {
   const two = entries.some(([, before]) => before !== null);
-  const high = two ? 24 : 19, wide = 760, left = 150, right = 66;
+  const high = two ? 24 : 19, narrow = innerWidth < 600;
+  const wide = narrow ? 330 : 760, left = narrow ? 96 : 150, right = narrow ? 48 : 66, letters = narrow ? 14 : 22;
   const top = Math.max(1e-9, ...entries.map(([, before, after]) => Math.max(before || 0, after)));
   const chart = svg("svg", {
     class: "chart", viewBox: `0 0 ${wide} ${entries.length * high + 4}`, role: "img", "aria-label": title,
   });
   entries.forEach(([name, before, after], at) => {
     const y = at * high + 2, length = (value) => ((wide - left - right) * value) / top;
-    const shown = name.length > 22 ? `${name.slice(0, 21)}…` : name;
+    const shown = name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
     chart.append(svg("text", { class: "ink", x: left - 8, y: y + high / 2 + 3, "text-anchor": "end" }, shown,
       svg("title", {}, name)));
     if (before !== null) {
