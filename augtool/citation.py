@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from augtool import versions
+from augtool import catalogue, versions
 from augtool.chain import links_of
 from augtool.output import Output
 from augtool.params import shown
@@ -16,22 +16,28 @@ _CLASSES = "class", "classes"
 
 
 def paragraph(output: Output) -> str:
-    """What was done, with the run's real parameters, counts, seed, versions and digest."""
+    """What was done, with the run's real parameters, counts, seed, versions and digest: a paragraph
+    for the methods section."""
     recipe, attributes = output.recipe, output.attributes
     shape = "×".join(map(str, output.images.shape[1:]))
     steps = " then ".join(step_in_words(one) for one in recipe.steps)
-    used = [option for link in links_of(recipe.steps) for option in link.steps]
-    papers = "\n".join(dict.fromkeys(option.method.PAPER for option in used))
+    papers = "; ".join(dict.fromkeys(map(catalogue.in_text, methods_of(recipe))))
     return (
         f"Training images were augmented offline with augtool {attributes['augtool_version']} "
-        f"by {steps}. {_passes(recipe, len(output))} were made from "
+        f"by {steps} [{papers}]. {_passes(recipe, len(output))} were made from "
         f"{attributes['source_rows']:,} source images ({shape}, {output.images.dtype}, "
         f"{_targets(output)}) with seed {recipe.seed}{_smoothing(recipe)}. "
         "Each label is the weighted sum of the labels of an image's sources, with the weights "
         f"that its pixels show. Versions: {_versions(attributes['versions'])}. "
-        f"Source fingerprint {attributes['source_fingerprint'][:16]}, content digest "
-        f"{output.digest[:16]}.\n\n{papers}"
+        f"Source fingerprint {attributes['source_fingerprint'][:16]}, digest of the records "
+        f"{output.digest[:16]}."
     )
+
+
+def references(output: Output) -> str:
+    """BibTeX of augtool and of the papers of all methods in an output's recipe."""
+    papers = dict.fromkeys(map(catalogue.bibtex, methods_of(output.recipe)))
+    return "\n\n".join([software(), *papers])
 
 
 def step_in_words(one: Step | Choice) -> str:

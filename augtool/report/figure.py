@@ -23,7 +23,7 @@ from augtool.block import NO_SOURCE, Block
 from augtool.captions import captions
 from augtool.chain import links_of
 from augtool.comparing import Input, record_of
-from augtool.errors import AugtoolError, UsageError
+from augtool.errors import AugtoolError, OutputError, UsageError
 from augtool.labels import mixed
 from augtool.origin import check_origin
 from augtool.outlines import outlines
@@ -126,7 +126,8 @@ def _row_columns(
         )
     target = output.targets[0]
     labels = [np.asarray(output.labels_of(target)[row]) for row in rows]
-    said = captions(labels, output.class_names_of(target), output.kind_of(target))
+    kind, names = output.kind_of(target), output.class_names_of(target)
+    said = captions(labels, names, kind, weights=[*weight])
     yield Column(
         "mixed",
         tuple(
@@ -231,7 +232,7 @@ def _mixed_columns(
             )
         except AugtoolError as error:
             raise UsageError(f"{heading}: {error}; leave it out with --methods") from error
-        (caption,) = captions([label], pool.names)
+        (caption,) = captions([label], pool.names, weights=[block.weight[0]])
         name = f"{row}-{re.sub(r'[^A-Za-z0-9.]+', '-', heading).strip('-')}"
         panels.append(Panel(pixels, caption, _boxes(block), name))
         seen.append(float(block.weight[0, 0]))
@@ -281,7 +282,10 @@ def _boxes(block: Block) -> tuple[Box, ...]:
 def write_plain(figure: Figure, folder: Path, save: Callable[[Pixels, Path], None]) -> int:
     """Write each image of a figure, unscaled, to a file of its own with ``save``: how many there
     are."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another") from None
     named = [panel for column in figure.columns for panel in column.panels if panel.name]
     for panel in named:
         save(panel.pixels, folder / f"{panel.name}.png")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augtool import citation
-from augtool.catalogue import bibtex
 from augtool.comparing import Input
 from augtool.origin import check_origin
 from augtool.output import Output
@@ -119,7 +118,7 @@ def _summary(output: Output, options: Options, with_source: bool) -> dict[str, A
         "commands": [] if merged else list(commands(output)),
         "recipe": "" if merged else to_toml(output.recipe),
         "citation": "" if merged else citation.paragraph(output),
-        "bibtex": "" if merged else _bibtex(output.recipe),
+        "bibtex": "" if merged else citation.references(output),
         "verify": findings.verified(output, options.workers) if options.verify else None,
         "with_source": with_source,
     }
@@ -137,10 +136,6 @@ def _sentence(output: Output, recipes: tuple[Recipe, ...]) -> str:
     if "parts" in output.attributes:
         return f"{rows} of {len(recipes)} runs, merged into one output. Each row: {steps}."
     return f"{rows}, made of {int(source_rows):,} source rows. Each row: {steps}."
-
-
-def _bibtex(recipe: Recipe) -> str:
-    return "\n\n".join([citation.software(), *map(bibtex, citation.methods_of(recipe))])
 
 
 def _versions(text: str | None) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from augtool import palette
 from augtool.block import NO_SOURCE
+from augtool.captions import in_slot_order
 from augtool.chain import Link, Option
 from augtool.outlines import outlines
 from augtool.output import Output
@@ -84,16 +85,21 @@ def figure_command(output: Output, row: int) -> str:
     return f"augtool figure {name} --in DATA --pick {row} --out row-{row}.svg --plain row-{row}"
 
 
-def label_entries(vector: Array, floor: float, kind: str) -> dict[str, Any]:
+def label_entries(
+    vector: Array, floor: float, kind: str, weights: Array | None = None
+) -> dict[str, Any]:
     """A label as the page shows it: the heaviest classes by number, with their shares, and how
-    many more there are above ``floor``; of values all the numbers."""
+    many more there are above ``floor``; of values all the numbers. The class of the base comes
+    first, then those of its partners, as far as ``weights`` tell them apart."""
     if kind == "values":
         return {"values": [_plain(value) for value in vector[:_ENTRIES].tolist()]}
     unknown = int(np.isnan(vector).sum())
     above = np.flatnonzero(vector > floor * (1 + 1e-5) + 0.0)
-    order = above[np.argsort(-vector[above], kind="stable")]
+    order = above[np.argsort(-vector[above], kind="stable")].tolist()
+    if weights is not None and kind != "multihot" and not unknown:
+        order[:_ENTRIES] = in_slot_order(vector.astype(np.float64), order[:_ENTRIES], weights)
     return {
-        "entries": [[one, round(float(vector[one]), 6)] for one in order[:_ENTRIES].tolist()],
+        "entries": [[one, round(float(vector[one]), 6)] for one in order[:_ENTRIES]],
         "more": max(0, len(order) - _ENTRIES),
         "unknown": unknown,
     }
@@ -106,7 +112,12 @@ def _plain(value: float) -> float | None:
 
 def _numbers(output: Output, batch: Batch, at: int, floors: dict[str, float]) -> dict[str, Any]:
     labels = [
-        label_entries(batch.labels(target)[at], floors.get(target, 0.0), output.kind_of(target))
+        label_entries(
+            batch.labels(target)[at],
+            floors.get(target, 0.0),
+            output.kind_of(target),
+            batch.values("weight")[at],
+        )
         for target in output.targets
     ]
     row = int(batch.rows[at])

@@ -43,6 +43,12 @@ from ._command import Command
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A font file for the captions.",
 )
+@click.option(
+    "--plain",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write each shown image alone and unscaled, as PNG.",
+)
 @options.READING
 @config.CONFIG
 @options.DEBUG
@@ -55,6 +61,8 @@ def command(path: str, output: Path, **given: Any) -> None:
     from augtool.preview import save
 
     from_given.check_png("--out", output, path)
+    if given["plain"] is not None:
+        from_given.check_beside("--plain", given["plain"], path)
     view = View(
         rows=given["rows"],
         cols=given["cols"],
@@ -64,6 +72,7 @@ def command(path: str, output: Path, **given: Any) -> None:
         outline=given["outline"],
         masks=given["show_masks"] or given["masks"] not in (None, "none"),
         font=given["font"],
+        plain=given["plain"],
     )
     reading, masks = from_given.reading_from(given), from_given.masks_from(given)
     image = preview_of(path, view, reading, masks, given["labels"], given["in_format"])
