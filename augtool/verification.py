@@ -21,6 +21,7 @@ from augtool.engines import open_engine
 from augtool.errors import UsageError, WorkerDied
 from augtool.isolate import start_server
 from augtool.job import INLINE
+from augtool.manifest import CROISSANT, README
 from augtool.rereading import Look, Shard
 from augtool.run import Listener, Progress
 from augtool.schema import SEAL, seal_of
@@ -170,7 +171,7 @@ def _teller(listener: Listener | None, total: int, workers: int) -> Callable[[in
 def _check_files(state: Verifying, files: Mapping[str, tuple[int, str]]) -> None:
     """Compare a folder with its manifest, file by file."""
     for name in _names(state.path):
-        if name not in files and name != MANIFEST.as_posix():
+        if name not in files and name not in (MANIFEST.as_posix(), README, CROISSANT):
             state.problems.append(Problem("is not in the manifest: it was added", name))
     names = iter(files)
     batches = iter(lambda: tuple(itertools.islice(names, _TASK_FILES)), ())

@@ -66,6 +66,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --check or --verify: number of worker processes; auto uses the available cores.",
 )
+@click.option(
+    "--card",
+    is_flag=True,
+    help="Also write README.md and croissant.json, for data hubs: into a folder OUT, or beside a "
+    "file.",
+)
+@click.option(
+    "--license",
+    metavar="ID",
+    help="With --card: the licence, such as cc-by-4.0.  [default: as the source]",
+)
 @options.READING
 @click.option(
     "--other-source",
@@ -90,12 +101,26 @@ def command(path: str, output: Path, as_json: bool, quiet: bool, **given: Any) -
     from ..progress import Meter
 
     _check_place(output, path, given["input"])
+    if given["license"] is not None and not given["card"]:
+        raise UsageError("--license is for the card; add --card")
     with Meter(quiet=quiet or as_json, doing="reading") as meter:
         written = write(path, output, _options(given), meter)
+    cards = _cards(path, given["license"]) if given["card"] else ()
     if as_json:
-        stdout.as_json(dataclasses.asdict(written))
+        stdout.as_json({**dataclasses.asdict(written), "cards": list(map(str, cards))})
     elif not quiet:
         _tell(written)
+        for card in cards:
+            click.echo(str(card), err=True)
+
+
+def _cards(path: str, license: str | None) -> tuple[Path, ...]:
+    """Write the cards of an output: where they are."""
+    from augtool import output
+    from augtool.report.card import write_card
+
+    with output.looked_at(path) as opened:
+        return write_card(opened, license)
 
 
 def _check_place(output: Path, path: str, inputs: tuple[str, ...]) -> None:
