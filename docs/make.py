@@ -2,7 +2,7 @@
 
 docs/cli.md from the ``--help`` of every command; docs/methods.md from the methods' docstrings, with
 the paragraphs on other implementations kept; the answers in the README. With ``pictures``, each
-method's picture too.
+method's picture too; with ``report``, an example of a report in build/.
 """
 
 from __future__ import annotations
@@ -152,9 +152,24 @@ def _answer(line: str, folder: str) -> str:
     return done.stdout
 
 
+def example_report() -> Path:
+    """build/example-report.html: the report of a choice of methods over the sample."""
+    page = ROOT / "build" / "example-report.html"
+    page.parent.mkdir(exist_ok=True)
+    source = '"sample:?n=2000&size=64"'
+    with tempfile.TemporaryDirectory(prefix="augtool-") as scratch:
+        steps = 'flip "0.5 cutmix | 0.3 mixup alpha=0.2 | 0.2 none"'
+        _answer(f"augtool mix {steps} --in {source} --out mixed.h5 --copies 4", scratch)
+        _answer(f"augtool report mixed.h5 --in {source} --verify --out report.html", scratch)
+        shutil.copy(Path(scratch) / "report.html", page)
+    return page
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["pictures"]:
         pictures()
+    if sys.argv[1:] == ["report"]:
+        example_report()
     page = ROOT / "docs" / "methods.md"
     page.write_text(methods_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli_page(), encoding="utf-8")

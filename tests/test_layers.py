@@ -27,6 +27,7 @@ mixing
 outputs
 pipeline
 run  inspection  verification  preview  torch  keras
+report
 plugin
 __init__  __main__
 """

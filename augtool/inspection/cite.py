@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
+from augtool import versions
+from augtool.methods import _catalogue
 from augtool.outputs.output import Output
 from augtool.params import shown
 from augtool.planning.chain import links_of
@@ -15,29 +17,37 @@ _CLASSES = "class", "classes"
 
 
 def paragraph(output: Output) -> str:
-    """What was done, with the run's real parameters, counts, seed, versions and digest."""
+    """What was done, with the run's real parameters, counts, seed, versions and digest: a paragraph
+    for the methods section."""
     recipe, attributes = output.recipe, output.attributes
     shape = "×".join(map(str, output.images.shape[1:]))
-    steps = " then ".join(_step(one) for one in recipe.steps)
-    used = [option for link in links_of(recipe.steps) for option in link.steps]
-    papers = "\n".join(dict.fromkeys(option.method.PAPER for option in used))
+    steps = " then ".join(step_in_words(one) for one in recipe.steps)
+    papers = "; ".join(dict.fromkeys(map(_catalogue.in_text, methods_of(recipe))))
     return (
         f"Training images were augmented offline with augtool {attributes['augtool_version']} "
-        f"by {steps}. {_passes(recipe, len(output))} were made from "
+        f"by {steps} [{papers}]. {_passes(recipe, len(output))} were made from "
         f"{attributes['source_rows']:,} source images ({shape}, {output.images.dtype}, "
         f"{_targets(output)}) with seed {recipe.seed}{_smoothing(recipe)}. "
         "Each label is the weighted sum of the labels of an image's sources, with the weights "
         f"that its pixels show. Versions: {_versions(attributes['versions'])}. "
-        f"Source fingerprint {attributes['source_fingerprint'][:16]}, content digest "
-        f"{output.digest[:16]}.\n\n{papers}"
+        f"Source fingerprint {attributes['source_fingerprint'][:16]}, digest of the records "
+        f"{output.digest[:16]}."
     )
 
 
-def _step(one: Step | Choice) -> str:
+def references(output: Output) -> str:
+    """BibTeX of augtool and of the papers of all methods in an output's recipe."""
+    papers = dict.fromkeys(map(_catalogue.bibtex, methods_of(output.recipe)))
+    return "\n\n".join([software(), *papers])
+
+
+def step_in_words(one: Step | Choice) -> str:
+    """ "cutmix (alpha 1, probability 1)", or what a choice is between."""
     if isinstance(one, Choice):
+        words = ["no change" if option is None else step_in_words(option) for option in one.steps]
         options = [
-            f"{'no change' if option is None else _step(option)} with probability {weight:g}"
-            for option, weight in zip(one.steps, one.weights, strict=True)
+            f"{word} with probability {weight:g}"
+            for word, weight in zip(words, one.weights, strict=True)
         ]
         return f"one of [{'; '.join(options)}]"
     values = dataclasses.asdict(one.params)
@@ -71,3 +81,23 @@ def _smoothing(recipe: Recipe) -> str:
 def _versions(text: str) -> str:
     found: dict[str, Any] = json.loads(text)
     return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def methods_of(recipe: Recipe) -> list[str]:
+    """The names of the methods of a recipe, in order, each once."""
+    used = [option.step.method for link in links_of(recipe.steps) for option in link.steps]
+    return list(dict.fromkeys(used))
+
+
+def software() -> str:
+    """A BibTeX entry of augtool itself, as CITATION.cff has it."""
+    return "\n".join(
+        (
+            "@software{augtool,",
+            "  title = {{augtool: CutMix and other mixed training sets with exact soft labels}},",
+            "  author = {{The augtool authors}},",
+            f"  version = {{{versions.of('augtool')}}},",
+            "  license = {Apache-2.0},",
+            "}",
+        )
+    )

@@ -6,6 +6,8 @@ import dataclasses
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from augtool import methods
@@ -56,22 +58,45 @@ def entry(name: str) -> Entry:
 
 
 def bibtex(name: str) -> str:
-    """A BibTeX entry of a method's paper: "Authors. Title. Venue Year. arXiv:Id"."""
+    """A BibTeX entry of a method's paper: that in ``methods/papers.bib``, or, for a method of
+    another distribution, what its line says: "Authors. Title. Venue Year. arXiv:Id"."""
     paper = methods.load(name).PAPER
+    return _entries().get(name) or _from_line(name, paper)
+
+
+def in_text(name: str) -> str:
+    """A method's paper as a text refers to it: "Yun et al., 2019"."""
+    entry = bibtex(name)
+    authors, year = (re.search(rf"{key} = {{(.*)}}", entry) for key in ("author", "year"))
+    names = authors[1].split(" and ") if authors else [name]
+    last = [one.rpartition(" ")[2] if "," not in one else one.partition(",")[0] for one in names]
+    said = f"{last[0]} et al." if len(last) > 2 else " and ".join(last)
+    return f"{said}, {year[1]}" if year else said
+
+
+@cache
+def _entries() -> dict[str, str]:
+    """The entries of ``methods/papers.bib``, by the methods that the line above each names."""
+    text = (files("augtool.methods") / "papers.bib").read_text(encoding="utf-8")
+    found = re.findall(r"^% ([\w ]+)\n(@\w+\{.*?^\})$", text, re.MULTILINE | re.DOTALL)
+    return {name: entry for named, entry in found for name in named.split()}
+
+
+def _from_line(name: str, paper: str) -> str:
     authors, title, *rest = paper.split(". ")
     year = re.search(r"\b(19|20)\d\d\b", " ".join(rest))
     arxiv = re.search(r"arXiv:([\d.]+\d)", paper)
     fields = {
         "title": f"{{{title}}}",
         "author": " and ".join(authors.split(", ")),
-        "booktitle": rest[0].rstrip(".") if rest else "",
+        "howpublished": rest[0].rstrip(".") if rest else "",
         "year": year[0] if year else "",
         "eprint": arxiv[1] if arxiv else "",
         "archivePrefix": "arXiv" if arxiv else "",
     }
     lines = [f"  {key} = {{{value}}}," for key, value in fields.items() if value]
     key = f"{authors.split(',')[0].lower()}{year[0] if year else ''}{name}"
-    return "\n".join([f"@inproceedings{{{key},", *lines, "}"])
+    return "\n".join([f"@misc{{{key},", *lines, "}"])
 
 
 def _parameter(field: dataclasses.Field[Any]) -> Parameter:

@@ -82,6 +82,21 @@ def looked(block: Block, members: Members, objects: Members | None = None) -> Re
     return dataclasses.replace(ready, block=block)
 
 
+def shares_of_pixels(block: Block, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """(m, H, W, S) float32: what each slot of a row has of each of its pixels, for a block that has
+    its measured columns. A pixel that nobody owns, such as beyond a border, has only zeros.
+
+    shape
+        The shape of a row, (H, W, C) for images.
+    """
+    walk = _Walk(block, _Shares if blends(block.links) else _Slots, shape[:2])
+    maps = [made.copy() for _, made in walk.parts()]
+    if walk.kind is _Shares:
+        return np.concatenate(maps).astype(np.float32, copy=False)
+    owned: npt.NDArray[np.bool_] = np.concatenate(maps)[..., None] == np.arange(walk.width)
+    return owned.astype(np.float32)
+
+
 class _Slots:
     """Maps (n, *place) that hold the slot a pixel comes from, or the largest number for nobody."""
 

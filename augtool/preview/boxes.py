@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from augtool.outputs.output import Output
 from augtool.outputs.rows import idle_in, taken
-from augtool.planning.chain import links_of
+from augtool.planning.chain import Link, links_of
 
 Box = tuple[int, int, int, int]
 _BOX = "box"
 _PASTES = ("pasted", "blended")
 
 
-def outlines(output: Output, row: int) -> tuple[Box, ...]:
+def outlines(output: Output, row: int, links: Sequence[Link] | None = None) -> tuple[Box, ...]:
     """The boxes (y0, x0, y1, x1), half-open, that the steps of a row pasted, in pixels of the row:
-    those of all steps after the last one that moved it."""
+    those of all steps after the last one that moved it. ``links`` is its chain, unless the output's
+    recipe says it."""
     found: list[Box] = []
-    for link in reversed(links_of(output.recipe.steps)):
+    for link in reversed(links_of(output.recipe.steps) if links is None else links):
         option = taken(output, link, row)
         if option is None or idle_in(output, option, row):
             continue

@@ -340,7 +340,9 @@ def _drawn(tiles: Sequence[_Tile], text: _Text, cols: int, cell_width: int) -> I
     for row, height in zip(rows, tallest, strict=True):
         for place, index in enumerate(row):
             x = _MARGIN + place * (cell_width + _GAP)
-            _put(page, canvas, tiles[index], x, y + height - tiles[index].picture.height)
+            picture = tiles[index].picture
+            left = (cell_width - picture.width) // 2
+            _put(page, canvas, tiles[index], x + left, y + height - picture.height)
             _write(canvas, text, text.captions[index], (x, y + height + _CAPTION_GAP), _CAPTION)
         y += height + text.caption_height + _ROW_GAP
     for number, entries in enumerate(text.legend):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augtool import rng
-from augtool.errors import UsageError
+from augtool.errors import OutputError, UsageError
 from augtool.mixing.mask_rules import with_folder
 from augtool.outputs import output
 from augtool.outputs.output import Output
@@ -52,6 +52,8 @@ class View:
         Draw each row's label image, or importance map, under its image.
     font
         A font file to use.
+    plain
+        A folder for the shown images, each alone and unscaled, as ``row-17.png``.
     """
 
     rows: int = 4
@@ -62,6 +64,7 @@ class View:
     outline: bool = False
     masks: bool = False
     font: Path | None = None
+    plain: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class _Labels:
     vectors: list[Any]
     class_names: tuple[str, ...] | None
     kind: TargetKind
+    weights: list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class _Rows:
     labels: list[_Labels]
     boxes: list[tuple[Box, ...]]
     masks: list[Any] | None
+    numbers: list[int]
 
 
 def preview_of(
@@ -117,6 +122,7 @@ def _of_output(path: str, view: View) -> _Rows:
                 [np.asarray(opened.labels_of(target)[row]) for row in chosen],
                 opened.class_names_of(target),
                 opened.kind_of(target),
+                [np.asarray(opened.field("weight")[row]) for row in chosen],
             )
             for target in opened.targets
         ]
@@ -127,6 +133,7 @@ def _of_output(path: str, view: View) -> _Rows:
             labels,
             [outlines(opened, row) if view.outline else () for row in chosen],
             [np.asarray(opened.masks[row]) for row in chosen] if view.masks else None,
+            chosen,
         )
 
 
@@ -158,9 +165,10 @@ def _of_source(
             for target in source.targets
         ]
         masks = _masks_of(source, chosen, path) if view.masks else None
-        read = _read if view.masks else _at_its_size  # a mask is as large as its image
+        # A mask is as large as its image; a size that was asked for is shown.
+        read = _read if view.masks or reading.size else _at_its_size
         images = [read(source, row) for row in chosen]
-        return _Rows(images, labels, [()] * len(chosen), masks)
+        return _Rows(images, labels, [()] * len(chosen), masks, chosen)
 
 
 def _at_its_size(source: Source, row: int) -> Any:
@@ -208,6 +216,8 @@ def _drawn(rows: _Rows, view: View) -> Image:
     if rows.images[0].ndim not in (2, 3):
         raise UsageError(f"rows of shape {rows.images[0].shape} are not images: nothing to preview")
     _check_side(rows.images, view.scale)
+    if view.plain is not None:
+        _save_plain(rows, view.plain)
     below, legend, note = _coloured(rows.masks)
     said = _said(rows.labels, view.font)
     cells = [
@@ -227,11 +237,29 @@ def _drawn(rows: _Rows, view: View) -> Image:
     )
 
 
+def _save_plain(rows: _Rows, folder: Path) -> None:
+    """Write each image alone and unscaled, all with the same black and white."""
+    from PIL import Image
+
+    from augtool.preview.grid import save
+    from augtool.preview.to_uint8 import to_display
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another") from None
+    shown, _ = to_display(rows.images)
+    for row, image in zip(rows.numbers, shown, strict=True):
+        save(Image.fromarray(np.ascontiguousarray(image)), folder / f"row-{row}.png")
+
+
 def _said(labels: Sequence[_Labels], font: Path | None) -> list[str]:
     """What stands under each row: a line for each target."""
     from augtool.preview.captions import captions
 
-    columns = [captions(one.vectors, one.class_names, one.kind, font) for one in labels]
+    columns = [
+        captions(one.vectors, one.class_names, one.kind, font, one.weights) for one in labels
+    ]
     return ["\n".join(lines) for lines in zip(*columns, strict=True)]
 
 
@@ -246,7 +274,7 @@ def _coloured(
         return None, [], ""
     if masks[0].dtype.kind == "f":
         shown, note = to_display(masks)
-        return list(shown), [], f"below: importance, {note}"
+        return list(shown), [], ", ".join(filter(None, ("below: importance", note)))
     ids = np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()
     few = len(ids) <= _MOST_LEGEND
     note = "" if few else f"below: label images with {len(ids)} ids, {ids[0]} … {ids[-1]}"

@@ -19,9 +19,10 @@ _SAMPLED = 1 << 18  # pixels of an image that its percentiles are taken from
 def to_display(images: Sequence[Pixels]) -> tuple[list[npt.NDArray[np.uint8]], str]:
     """``images`` as (H, W, 3) uint8, and a note on how they were changed ("" when they were not).
 
-    uint8 is shown as it is. Everything else is stretched: the 1st percentile of all images
-    together becomes black, the 99th white. One or two channels are shown as grey, of more the
-    first three as red, green, blue. Raises `UsageError` for what is not an image.
+    uint8 is shown as it is, and so are floats when all of them lie in 0…1. Everything else is
+    stretched: the 1st percentile of all images together becomes black, the 99th white. One or two
+    channels are shown as grey, of more the first three as red, green, blue. Raises `UsageError`
+    for what is not an image.
     """
     notes: list[str] = []
     for image in images:
@@ -33,6 +34,8 @@ def to_display(images: Sequence[Pixels]) -> tuple[list[npt.NDArray[np.uint8]], s
     counts = {image.shape[2] for image in images if image.ndim == 3} - {1, 3}
     if counts:
         notes.append(f"channel {'1' if max(counts) == 2 else '1-3'} of {max(counts)} is shown")
+    if all(map(_is_share, shown)):
+        return [_stretched(image, 0.0, 1.0) for image in shown], "; ".join(notes)
     stretched = [image for image in shown if image.dtype != np.uint8]
     if stretched:
         low, high = _percentiles(stretched)
@@ -51,6 +54,11 @@ def to_display(images: Sequence[Pixels]) -> tuple[list[npt.NDArray[np.uint8]], s
 def _three_channels(image: Pixels) -> Pixels:
     stack = image[..., None] if image.ndim == 2 else image
     return stack[..., :3] if stack.shape[2] >= 3 else np.repeat(stack[..., :1], 3, axis=2)
+
+
+def _is_share(image: Pixels) -> bool:
+    """Whether an image has floats that all lie in 0…1."""
+    return image.dtype.kind == "f" and bool(((image >= 0) & (image <= 1)).all())
 
 
 def _percentiles(images: Sequence[Pixels]) -> tuple[float, float]:

@@ -14,6 +14,9 @@ from augtool.system import strict_json, textfile
 from augtool.system.inventory import MANIFEST
 
 INDEX = (MANIFEST.parent / "_info.json").as_posix()
+README, CROISSANT = "README.md", "croissant.json"
+"""Cards that describe a folder to others; they may be put into it once it is finished."""
+
 _READ_BYTES = 1 << 20
 
 

@@ -20,6 +20,7 @@ from augtool.errors import UsageError, WorkerDied
 from augtool.fields import SEAL, seal_of
 from augtool.pipeline.workdir import size_of
 from augtool.sinks._contract import Facts, Fault
+from augtool.sinks._manifest import CROISSANT, README
 from augtool.system import resources
 from augtool.system.child import start_server
 from augtool.system.inventory import MANIFEST
@@ -172,7 +173,7 @@ def _teller(listener: Listener | None, total: int, workers: int) -> Callable[[in
 def _check_files(state: Verifying, files: Mapping[str, tuple[int, str]]) -> None:
     """Compare a folder with its manifest, file by file."""
     for name in _names(state.path):
-        if name not in files and name != MANIFEST.as_posix():
+        if name not in files and name not in (MANIFEST.as_posix(), README, CROISSANT):
             state.problems.append(Problem("is not in the manifest: it was added", name))
     names = iter(files)
     batches = iter(lambda: tuple(itertools.islice(names, _TASK_FILES)), ())

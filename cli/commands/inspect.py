@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option(
     "--recipe", "as_recipe", is_flag=True, help="Print an output's recipe, for mix --recipe."
 )
-@click.option("--cite", is_flag=True, help="Print a paragraph on an output, for a paper.")
+@click.option(
+    "--cite", is_flag=True, help="Print a paragraph for the methods section of a paper, and BibTeX."
+)
 @options.READING
 @config.CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -100,16 +102,16 @@ def _print_recipe(path: str, as_json: bool) -> None:
 
 
 def _cite(path: str, as_json: bool) -> None:
-    from augtool.inspection.cite import paragraph
+    from augtool.inspection.cite import paragraph, references
     from augtool.outputs import output
 
     _check_output(path, "--cite is about an output of augtool")
     with output.looked_at(path) as opened:
-        text = paragraph(opened)
+        text, bibtex = paragraph(opened), references(opened)
     if as_json:
-        stdout.as_json({"citation": text})
+        stdout.as_json({"citation": text, "bibtex": bibtex})
     else:
-        stdout.line("\n".join(map(printable, text.splitlines())))
+        stdout.line("\n".join(map(printable, [text, "", *bibtex.splitlines()])))
 
 
 def _explain(

@@ -48,6 +48,12 @@ from ._command import Command
     help="A font file for the captions.",
 )
 @options.OVERWRITE
+@click.option(
+    "--plain",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write each shown image alone and unscaled, as PNG.",
+)
 @options.READING
 @config.CONFIG
 @options.DEBUG
@@ -61,6 +67,8 @@ def command(path: str, output: Path, **given: Any) -> None:
 
     reads = build_job.inputs_read(given, path, option="PATH")
     build_job.check_picture("--out", output, reads, (), overwrite=given["overwrite"])
+    if given["plain"] is not None:
+        build_job.check_apart("--plain", given["plain"], reads)
     view = View(
         rows=given["rows"],
         cols=given["cols"],
@@ -70,6 +78,7 @@ def command(path: str, output: Path, **given: Any) -> None:
         outline=given["outline"],
         masks=given["show_masks"] or given["masks"] not in (None, "none"),
         font=given["font"],
+        plain=given["plain"],
     )
     reading, masks = build_job.reading_from(given), build_job.masks_from(given)
     image = preview_of(path, view, reading, masks, given["labels"], given["in_format"])

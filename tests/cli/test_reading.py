@@ -83,7 +83,7 @@ def test_what_stands_for_an_unknown_label_is_text_or_a_number(cli: Cli, hdf5: Hd
     Path("read.toml").write_text("label-missing = -1")
     told = ("--label-missing", "-1"), ("--label-missing=-1",), ("--config", "read.toml")
     for options in told:
-        code, _, err = cli("gallery", "--in", spec, "--out", "g.png", *options, "--methods", "flip")
+        code, _, err = cli("figure", "--in", spec, "--out", "g.png", *options, "--methods", "flip")
         assert code == 0, err
 
 

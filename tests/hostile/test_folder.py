@@ -158,7 +158,7 @@ def test_what_is_no_file_is_never_opened_wherever_it_is_named(
         (*RUN, *sample, "--config", place),
         (*RUN, *sample, "--row-weights", f"{place}.csv"),
         ("mix", "--recipe", place, *sample, "--out", "m.h5"),
-        ("gallery", "--in", place, "--in", place, "--out", "g.png"),
+        ("figure", "--in", place, "--in", place, "--out", "g.png"),
         ("inspect", place),
         ("preview", place, "--out", "p.png"),
     )

@@ -64,7 +64,7 @@ def test_no_command_for_a_terminal_gets_out(
         ("inspect", out, "--cite"),
         ("preview", evil[1], "--out", tmp_path / "q.png"),
         ("preview", out, "--out", tmp_path / "r.png", "--outline"),
-        ("gallery", *evil, "--out", tmp_path / "s.png", "--methods", "cutmix"),
+        ("figure", *evil, "--out", tmp_path / "s.png", "--methods", "cutmix"),
         ("plan", "cutmix", *evil),
         ("cutmix", *evil, "--out", tmp_path / "n.h5", "--only-classes", "\x1b[31m"),
     ):

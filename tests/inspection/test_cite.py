@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import augtool
-from augtool.inspection.cite import paragraph
+from augtool.inspection.cite import paragraph, references, software
 from augtool.job import Job
 from augtool.recipe.recipe import Reading, Recipe, step
 
@@ -26,6 +26,26 @@ def test_the_paragraph_has_what_a_reader_needs_to_make_the_rows_again(
         assert part in text
     for part in ("seed 7", "label smoothing 0.1", "7 classes", "numpy", output.digest[:16], "Yun"):
         assert part in text
+
+
+def test_the_references_are_augtool_and_the_papers_of_the_recipe(tmp_path: Path) -> None:
+    recipe = Recipe((step("flip"), step("cutmix"), step("cutmix")))
+    path = tmp_path / "out.h5"
+    augtool.run(Job("sample:?n=80&size=8&classes=3", str(path), recipe, workers=0))
+    text = references(augtool.open(path))
+    assert [line for line in text.splitlines() if line.startswith("@")] == [
+        "@software{augtool,",
+        "@inproceedings{krizhevsky2012imagenet,",
+        "@inproceedings{yun2019cutmix,",
+    ]
+
+
+def test_the_citation_file_is_of_this_version() -> None:
+    text = (Path(__file__).parent.parent / "CITATION.cff").read_text(encoding="utf-8")
+    fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line[:20])
+    assert f"version = {{{fields['version']}}}" in software()
+    assert f"title = {{{{{fields['title'].strip(chr(34))}}}}}" in software()
+    assert f"license = {{{fields['license']}}}" in software()
 
 
 @pytest.mark.parametrize(

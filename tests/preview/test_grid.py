@@ -60,14 +60,31 @@ def pixels_of(image: Image.Image) -> np.ndarray:
         ([0.2, 0.8, 0, 0], "dog 0.80 · cat 0.20"),
         ([0, 0, 1, 0], "owl"),
         ([0.004, 0.996, 0, 0], "dog"),
-        ([0.006, 0.988, 0.006, 0], "dog 0.99 · cat 0.01 · owl 0.01"),
+        ([0.006, 0.988, 0.006, 0], "dog 0.98 · cat 0.01 · owl 0.01"),
         ([0.25, 0.25, 0.25, 0.25], "cat 0.25 · dog 0.25 · owl 0.25 · yak 0.25"),
+        ([0.425, 0.575, 0, 0], "dog 0.57 · cat 0.43"),
         ([0.6, 0.001, 0.001, 0.398], "cat 0.60 · yak 0.40"),
         ([0, 0, 0, 0], ""),
     ],
 )
 def test_a_label_is_said_heaviest_first(label: list[float], said: str) -> None:
     assert caption_for(np.float32(label), ["cat", "dog", "owl", "yak"]) == said
+
+
+def test_the_class_of_the_base_is_said_first_where_weights_tell_it() -> None:
+    label, names = np.float32([0.3, 0.7, 0]), ["cat", "dog", "owl"]
+    assert caption_for(label, names, weights=[0.3, 0.7]) == "cat 0.30 · dog 0.70"
+    assert caption_for(label, names, weights=[0.7, 0.3]) == "dog 0.70 · cat 0.30"
+    assert caption_for(np.float32([1, 0, 0]), names, weights=[0.4, 0.6]) == "cat"
+
+
+def test_what_smoothing_gives_all_classes_is_said_once() -> None:
+    label = np.full(10, np.float32(0.01))
+    label[3], label[7] = 0.37, 0.55
+    names = [f"c{one}" for one in range(10)]
+    said = caption_for(label, names, weights=[0.4, 0.6])
+    assert said == "c3 0.37 · c7 0.55 · 8 others 0.01 each"
+    assert caption_for(np.full(4, 0.25), names[:4]).count("0.25") == 4
 
 
 def test_without_names_a_class_is_its_id() -> None:
@@ -144,6 +161,14 @@ def test_other_numbers_are_stretched_between_percentiles_and_it_is_said(dtype: t
     assert "percentiles 1 and 99" in note
 
 
+def test_floats_of_0_to_1_are_shown_as_they_are() -> None:
+    image = np.linspace(0.2, 0.8, 54, dtype=np.float32).reshape(6, 9)
+    (shown,), note = to_display([image])
+    assert note == ""
+    assert np.array_equal(shown[..., 0], (image.astype(np.float64) * 255 + 0.5).astype(np.uint8))
+    assert "stretched" in to_display([image, image + 1])[1]
+
+
 def test_images_are_stretched_together_and_outliers_do_not_matter() -> None:
     dark = np.full((50, 50), 0.25, np.float32)
     light = np.full((50, 50), 0.75, np.float32)
@@ -208,7 +233,8 @@ def test_scale_is_obeyed() -> None:
     image = noise(600, 20)
     page = pixels_of(draw_grid([Cell(image)], 1, scale=2))
     expected = image.repeat(2, axis=0).repeat(2, axis=1)
-    assert np.array_equal(page[CORNER : CORNER + 1200, CORNER : CORNER + 40], expected)
+    left = CORNER + (grid._LEAST_CELL - 40) // 2  # in the middle of its cell
+    assert np.array_equal(page[CORNER : CORNER + 1200, left : left + 40], expected)
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
@@ -318,7 +344,7 @@ def test_images_of_different_sizes_stand_on_one_line() -> None:
     cells = [Cell(flat(h, w), "x") for h, w in ((32, 32), (400, 500), (64, 200), (900, 600))]
     page = pixels_of(draw_grid(cells, 4))
     for column in range(4):
-        x = CORNER + column * (500 + grid._GAP) + 5
+        x = CORNER + column * (500 + grid._GAP) + 250
         assert np.nonzero(np.all(page[:, x] == GREY, axis=1))[0].max() == CORNER + 511
 
 
@@ -401,8 +427,9 @@ def test_what_is_below_an_image_is_as_large_and_its_colours_are_kept() -> None:
     below = np.array([[[9, 8, 7], [1, 2, 3]], [[4, 5, 6], [7, 8, 9]]], np.uint8)
     page = pixels_of(draw_grid([Cell(flat(2, 2), "", below=below)], 1, scale=10))
     y = CORNER + 20 + grid._BELOW_GAP
-    assert np.array_equal(page[y : y + 20, CORNER : CORNER + 20], below.repeat(10, 0).repeat(10, 1))
-    assert np.array_equal(page[CORNER : CORNER + 20, CORNER : CORNER + 20], flat(20, 20))
+    left = CORNER + (grid._LEAST_CELL - 20) // 2
+    assert np.array_equal(page[y : y + 20, left : left + 20], below.repeat(10, 0).repeat(10, 1))
+    assert np.array_equal(page[CORNER : CORNER + 20, left : left + 20], flat(20, 20))
 
 
 def test_a_legend_has_every_colour_and_fits_the_page() -> None:
