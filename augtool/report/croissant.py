@@ -88,8 +88,20 @@ def croissant_of(output: Output, licence: str) -> str:
         "distribution": files,
     }
     tables = [one for one in files if one["encodingFormat"] == _TYPES[".parquet"]]
-    if tables:
-        described["recordSet"] = [_record_set(output, tables[0]["@id"])]
+    if len(tables) == 1:
+        described["recordSet"] = [_record_set(output, {"fileObject": {"@id": tables[0]["@id"]}})]
+    elif tables:  # all of them are one table
+        folder = Path(tables[0]["@id"]).parent.as_posix()
+        files.append(
+            {
+                "@type": "cr:FileSet",
+                "@id": "tables",
+                "name": "tables",
+                "encodingFormat": _TYPES[".parquet"],
+                "includes": f"{folder}/*.parquet",
+            }
+        )
+        described["recordSet"] = [_record_set(output, {"fileSet": {"@id": "tables"}})]
     return json.dumps(described, ensure_ascii=True, indent=1) + "\n"
 
 
@@ -122,17 +134,17 @@ def _file(name: str, size: int, digest: str) -> dict[str, Any]:
     }
 
 
-def _record_set(output: Output, file: str) -> dict[str, Any]:
+def _record_set(output: Output, source: dict[str, Any]) -> dict[str, Any]:
     fields = [one for one in output.facts.fields if one.name not in ("images", "masks")]
     return {
         "@type": "cr:RecordSet",
         "@id": "rows",
         "name": "rows",
-        "field": [_field(one, file) for one in fields],
+        "field": [_field(one, source) for one in fields],
     }
 
 
-def _field(one: Field, file: str) -> dict[str, Any]:
+def _field(one: Field, source: dict[str, Any]) -> dict[str, Any]:
     kind = np.dtype(one.dtype).kind
     types = {"f": "sc:Float", "S": "sc:Text", "b": "sc:Boolean"}
     return {
@@ -141,7 +153,7 @@ def _field(one: Field, file: str) -> dict[str, Any]:
         "name": _identifier(one.name),
         "dataType": types.get(kind, "sc:Integer"),
         **({"repeated": True} if one.shape else {}),
-        "source": {"fileObject": {"@id": file}, "extract": {"column": one.name}},
+        "source": {**source, "extract": {"column": one.name}},
     }
 
 

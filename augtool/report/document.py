@@ -51,7 +51,7 @@ def data_of(
     if options.rows < 1:
         raise UsageError(f"--rows {options.rows}: show at least 1")
     if _is_output(path, options):
-        with output.looked_at(path) as opened:
+        with _opened(path, options) as opened:
             if options.reading != Reading():
                 raise UsageError(
                     f"{path}: its recipe says how its source is read; remove the options of reading"
@@ -73,6 +73,12 @@ def _is_output(path: str, options: Options) -> bool:
         return True  # opening it says what is wrong
     plain = options.reading == Reading() and options.source is None
     return plain and not path.startswith("sample:") and output.is_output(path)
+
+
+def _opened(path: str, options: Options) -> output.Output:
+    """An output; one that was looked at already is not looked at again."""
+    with_source = options.source is not None and options.source.spec
+    return output.looked_at(path) if with_source else output.open(path)
 
 
 def _scratch(needed: bool) -> AbstractContextManager[str | None]:

@@ -21,6 +21,7 @@ from augtool.sinks._reader import Array, Ints, PerProcess, by_name, facts_of, ro
 
 KEY = b"augtool"  # of the metadata in a file's end
 _GROUPS = 2  # row groups of a column that are kept
+_NARROW = 64  # bytes of a row of a column
 
 
 def read(path: Path) -> ParquetRows:
@@ -142,7 +143,9 @@ class ParquetRows:
         import pyarrow as pa
 
         column = "image" if name == "images" else name
-        table = self.file().read_row_group(number, columns=[column])
+        # To wake threads for a few kilobytes takes longer than to read them.
+        narrow = by_name(self.facts.fields)[name].row_bytes <= _NARROW
+        table = self.file().read_row_group(number, columns=[column], use_threads=not narrow)
         array = table.column(0).combine_chunks()
         if isinstance(array, pa.ChunkedArray):  # none, or too long for one
             array = pa.concat_arrays(array.chunks)

@@ -74,6 +74,15 @@ def test_mlcroissant_takes_the_card_without_an_error(
         assert (np.float32(first["rows/labels"]) == labels).all(axis=1).any()
 
 
+def test_shards_are_one_table(make: Make, tmp_path: Path) -> None:
+    import mlcroissant
+
+    shutil.copytree(make("card-shards", format="parquet", shards=3), tmp_path / "shards")
+    write_card(augtool.open(tmp_path / "shards"))
+    data = mlcroissant.Dataset(jsonld=str(tmp_path / "shards" / "croissant.json"))
+    assert sum(1 for _ in data.records("rows")) == 150
+
+
 def test_a_card_changes_nothing_that_verify_looks_at(carded: Callable[[str], Path]) -> None:
     folder = carded("parquet")
     assert verify(str(folder), workers=1).problems == ()
