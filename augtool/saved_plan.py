@@ -29,7 +29,7 @@ from augtool.isolate import isolated
 from augtool.known import known_of
 from augtool.limits import wrong
 from augtool.origin import check_origin
-from augtool.plan import Plan
+from augtool.plan import Plan, check_sources
 from augtool.recipe import Recipe, recipe_from_json
 from augtool.replay import Record, block_of
 from augtool.sampling import Sampling
@@ -172,6 +172,7 @@ def _fields(recipe: Recipe) -> tuple[Field, ...]:
     """The fields of an output that a plan needs."""
     links = links_of(recipe.steps)
     slots = math.prod(link.slots for link in links)
+    check_sources(slots)  # before each has a column, and a name
     return (Field("src", "<i8", (slots,)), *plan_fields(links))
 
 
