@@ -82,8 +82,12 @@ class Meter:
 
     def _draw(self, progress: Progress) -> None:
         if self._bar is None:
+            import threading
+
             from tqdm import tqdm
 
+            # Its own has a lock between processes too, for which some systems start a process.
+            tqdm.set_lock(threading.RLock())
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
             self._bar = tqdm(
                 total=progress.total,

@@ -32,6 +32,11 @@ def say_summary(summary: Summary, *, as_json: bool, quiet: bool, verbose: bool) 
     if len(shown) < len(summary.skipped):
         click.echo(f"… and {len(summary.skipped) - len(shown)} more (--verbose)", err=True)
     if verbose:
+        from augtool import kernels
+
+        if unused := kernels.unused_cache():
+            say = f"kernels were compiled without the cache: {printable(unused)}"
+            click.echo(say, err=True)
         for name, digest in summary.digests.items():
             click.echo(f"record {name} {digest}", err=True)
     click.echo(summary_line(summary), err=True)

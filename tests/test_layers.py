@@ -17,7 +17,8 @@ LEVELS = """
 errors  rng  versions
 params  fields  targets  text
 registry
-system  kernels
+system
+kernels
 methods
 recipe
 job

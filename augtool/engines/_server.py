@@ -5,11 +5,14 @@ It is imported there alone, and told what to load by `augtool.system.child.start
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
 import json
 import os
+import shutil
+from pathlib import Path
 
 from augtool import kernels, methods
 from augtool.codecs import decode
@@ -20,12 +23,21 @@ from augtool.system import child
 def prepare(asked: str) -> None:
     """Load kernels, those named or those of a method, and say that it is done."""
     names, method, said = json.loads(asked)
+    atexit.register(_remove, Path(said).parent, (os.getpid(), os.getppid()))
     with contextlib.suppress(UsageError):  # a broken plug-in: the parent says so
         kernels.load(names if method is None else methods.load(method).KERNELS)
     with contextlib.suppress(OSError):  # the parent, which reads, has ended meanwhile
         pipe = os.open(said, os.O_WRONLY | os.O_NONBLOCK)
         os.write(pipe, b"!")
         os.close(pipe)
+
+
+def _remove(folder: Path, server_and_parent: tuple[int, int]) -> None:
+    """Remove the folder of the server's socket when the server ends because its parent was killed:
+    else the parent does."""
+    server, parent = server_and_parent
+    if os.getpid() == server and os.getppid() != parent:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # What nearly every worker needs for its first task: imported there, each would do it once more,

@@ -67,9 +67,9 @@ class Parameter:
         return (None, None, value.size, value.itemsize, data, *value.shape, *value.strides)
 
 
-def path_of(function: Kernel) -> Path:
-    """Where the code of ``function`` is kept. Raises what `_cache.folder` raises."""
-    return _cache.folder() / f"{function.__module__}.{function.__name__}.code"
+def path_of(function: Kernel, folder: Path) -> Path:
+    """Where the code of ``function`` is kept in the cache."""
+    return folder / f"{function.__module__}.{function.__name__}.code"
 
 
 def packed(described: list[dict[str, Any]], code: bytes) -> bytes:
@@ -83,7 +83,10 @@ def loaded(function: Kernel, by_numba: Callable[[], Kernel]) -> Kernel | None:
     if any(name.startswith("NUMBA_") for name in os.environ if name != _cache.CHOSEN):
         return None  # settings that the code may not have been made with
     try:
-        data = path_of(function).read_bytes()
+        folder = _cache.trusted()
+        if folder is None:
+            return None
+        data = path_of(function, folder).read_bytes()
         if hashlib.sha256(data[32:]).digest() != data[:32]:
             return None
         described, code = data[32:].split(b"\n", 1)

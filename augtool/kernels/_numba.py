@@ -7,37 +7,48 @@ import dataclasses
 import os
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
-from numba.core import datamodel
 
-from augtool.kernels import _cache, _native
+from augtool.kernels import _cache, _native, _settings
 from augtool.kernels._native import Parameter
 
+with _settings.of_no_file():
+    import numba
+    from numba.core import datamodel
+
 config: Any = numba.config
+_LOCATORS = "CACHE_LOCATOR_CLASSES"
 _SAFE = {"memcpy", "memmove", "memset"}  # what object code may call
 _MEMBERS = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
 
 
 def compiled(function: Callable[..., Any], signatures: tuple[str, ...]) -> Callable[..., Any]:
     """``function``, compiled for ``signatures`` or loaded from numba's cache."""
-    try:
-        with _cached_in_our_folder():
-            kernel: Callable[..., Any] = numba.njit(list(signatures), cache=True, nogil=True)(
-                function
-            )
-        # Where anything is not as it was when this was written, numba goes on loading the kernel.
-        with contextlib.suppress(Exception):
-            keep(function, kernel)
-    except (ImportError, RuntimeError, OSError):
+    folder = _cache.trusted()
+    if folder is not None and os.access(folder, os.W_OK):
         # numba: "no locator available", or a cache folder that cannot be written.
-        kernel = numba.njit(list(signatures), nogil=True)(function)
+        with contextlib.suppress(ImportError, RuntimeError, OSError):
+            return _cached(function, signatures, folder)
+    kernel: Callable[..., Any] = numba.njit(list(signatures), nogil=True)(function)
     return kernel
 
 
-def keep(function: Callable[..., Any], kernel: Any) -> None:
+def _cached(
+    function: Callable[..., Any], signatures: tuple[str, ...], folder: Path
+) -> Callable[..., Any]:
+    kernel: Callable[..., Any]
+    with _cached_in(folder):
+        kernel = numba.njit(list(signatures), cache=True, nogil=True)(function)
+    # Where anything is not as it was when this was written, numba goes on loading the kernel.
+    with contextlib.suppress(Exception):
+        keep(function, kernel, folder)
+    return kernel
+
+
+def keep(function: Callable[..., Any], kernel: Any, folder: Path) -> None:
     """Write the object code of a kernel that numba has just compiled, if `_native` can call it."""
     if kernel.stats.cache_hits:
         return  # numba had the code of some signatures, and does not give it away
@@ -61,22 +72,24 @@ def keep(function: Callable[..., Any], kernel: Any) -> None:
         module.link_in(one)
     code = _object_of(module)
     if _undefined(code) <= _SAFE:
-        path = _native.path_of(function)
+        path = _native.path_of(function, folder)
         unfinished = path.with_suffix(f".{os.getpid()}")
         unfinished.write_bytes(_native.packed(described, code))
         unfinished.replace(path)
 
 
 @contextlib.contextmanager
-def _cached_in_our_folder() -> Iterator[None]:
+def _cached_in(folder: Path) -> Iterator[None]:
     """numba asks for the folder when a function is decorated; other users of numba in this
     process keep theirs."""
-    chosen = config.CACHE_DIR
-    config.CACHE_DIR = str(_cache.folder())
+    chosen = config.CACHE_DIR, getattr(config, _LOCATORS, "")
+    config.CACHE_DIR = str(folder)
+    setattr(config, _LOCATORS, "UserProvidedCacheLocator")  # and in no other folder
     try:
         yield
     finally:
-        config.CACHE_DIR = chosen
+        config.CACHE_DIR = chosen[0]
+        setattr(config, _LOCATORS, chosen[1])
 
 
 def _parameter(kind: Any) -> Parameter:

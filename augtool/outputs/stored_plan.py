@@ -32,7 +32,7 @@ from augtool.outputs.shards import PARTS
 from augtool.planning.block import Block, Ints
 from augtool.planning.bounds import wrong
 from augtool.planning.chain import Link, links_of
-from augtool.planning.plan import Plan
+from augtool.planning.plan import Plan, check_sources
 from augtool.recipe.recipe import Recipe, recipe_from_json, without_grants
 from augtool.recipe.sampling import Sampling
 from augtool.sources._contract import Source
@@ -182,6 +182,7 @@ def _fields(recipe: Recipe) -> tuple[Field, ...]:
     """The fields of an output that a plan needs."""
     links = links_of(recipe.steps)
     slots = math.prod(link.slots for link in links)
+    check_sources(slots)  # before each has a column, and a name
     return (Field("src", "<i8", (slots,)), *plan_fields(links))
 
 

@@ -473,17 +473,22 @@ def _weights_of(option: Option, block: Block, shape: tuple[int, ...]) -> npt.NDA
     return weights if len(weights) == len(block) else np.repeat(weights, len(block), axis=0)
 
 
+def check_sources(sources: int) -> None:
+    """Raise `UsageError` for more sources a row than are stored."""
+    if sources > _MOST_SOURCES:
+        count = f"up to {sources:,}" if sources < 10**9 else "billions of"
+        raise UsageError(
+            f"the steps together make a row of {count} sources, each stored with its "
+            f"weight; at most {_MOST_SOURCES:,}: leave out a step that mixes"
+        )
+
+
 def check_chain(recipe: Recipe, links: tuple[Link, ...], shape: tuple[int, ...]) -> None:
     """Raise `UsageError`, naming the step, when a chain cannot mix rows of this shape."""
     for link in links:
         for option in link.steps:
             option.check_shape(shape)
-    sources = math.prod(link.slots for link in links)
-    if sources > _MOST_SOURCES:
-        raise UsageError(
-            f"the steps together make a row of up to {sources:,} sources, each stored with its "
-            f"weight; at most {_MOST_SOURCES:,}: leave out a step that mixes"
-        )
+    check_sources(math.prod(link.slots for link in links))
     blend = first_blend(links)
     if recipe.weight_by != "area" and blend is not None:
         raise UsageError(

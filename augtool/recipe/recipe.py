@@ -33,6 +33,8 @@ MOST = 10**18 - 1
 
 NONE = "none"  # the method of a choice that leaves a row as it is
 _WEIGHT_TOLERANCE = 1e-6
+_LONGEST_PATTERN = 200
+_MOST_STEPS = 1000
 _MOST_OPTIONS = 127  # an int8 says which one a row took
 
 
@@ -111,6 +113,11 @@ class Reading:
             object.__setattr__(self, "label_column", (self.label_column,))
         if self.label_column is not None and not self.label_column:
             raise UsageError("label-column: names no column; leave it out")
+        if len(self.label_from_name or "") > _LONGEST_PATTERN:
+            raise UsageError(
+                f"label-from-name: has {len(self.label_from_name or ''):,} letters; "
+                f"at most {_LONGEST_PATTERN}"
+            )
         if self.label_sep == "":
             raise UsageError("label-sep: is empty; give what stands between classes")
         if self.size is not None and min(self.size) < 1:
@@ -351,6 +358,8 @@ def recipe_of(table: Mapping[str, Any]) -> Recipe:
     given = values.pop("steps", None)
     if not isinstance(given, list | tuple) or not all(isinstance(one, dict) for one in given):
         raise UsageError("recipe: it needs [[steps]] tables")
+    if len(given) > _MOST_STEPS:
+        raise UsageError(f"recipe: {len(given):,} steps: at most {_MOST_STEPS:,}")
     steps = tuple(step_of(one, where=f"step {i}") for i, one in enumerate(given, start=1))
     tables = {
         name: build(cls, _table(values, name), where=name)

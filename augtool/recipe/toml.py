@@ -58,6 +58,8 @@ def recipe_from_toml(text: str) -> Recipe:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"is not TOML: {error}") from None
+    except RecursionError:
+        raise UsageError("is nested too deep for a recipe; give plain tables and lists") from None
     return recipe_of(table)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ from augtool.sources._column import Column
 from augtool.sources._contract import Rows
 from augtool.sources._label_cells import labels_of
 from augtool.sources._mapped import Version, check_version
+from augtool.sources._patterns import first_groups
 from augtool.sources._stored_targets import (
     LabelArray,
     StoredTarget,
@@ -28,6 +30,7 @@ from augtool.sources._stored_targets import (
     stored_targets,
 )
 from augtool.sources._tables import Table
+from augtool.system.child import ChildDied, in_child
 from augtool.text import shown
 
 TABLE_READING = frozenset(
@@ -95,20 +98,32 @@ def from_names(names: Sequence[bytes], spec: str, reading: Reading, scratch: Pat
             raise UsageError(
                 f"{option}: no table is read, so leave --{field.replace('_', '-')} out"
             )
+    _check_pattern(reading.label_from_name, option)
     try:
-        pattern = re.compile(reading.label_from_name)
-    except re.error as error:
-        raise UsageError(f"{option}: is no regular expression ({error})") from None
-    if not pattern.groups:
-        raise UsageError(f"{option}: put the part that is the class into parentheses")
-    found = [pattern.search(name.decode("utf-8", "surrogateescape")) for name in names]
-    places = [place for place, match in enumerate(found) if match and match[1]]
+        found = in_child(first_groups, reading.label_from_name, list(names))
+    except ChildDied:
+        raise UsageError(
+            f"{option}: takes too long on these names; write it without repeats inside repeats, "
+            "such as (a+)+"
+        ) from None
+    places = [place for place, match in enumerate(found) if match]
     if not places:
         raise UsageError(f"{option}: fits none of the names, such as {shown(names[0])!r}")
-    cells = [shown(_tables.as_bytes(match[1])) for match in found if match and match[1]]
+    cells = [shown(_tables.as_bytes(match)) for match in found if match]
     rows = np.arange(len(cells))
     array = labels_of(Column(cells), rows, "", f"{spec}: {option}", None, None, scratch)
     return _labelled(names, places, [array], reading, scratch, option, ())
+
+
+def _check_pattern(text: str, option: str) -> None:
+    """Raise `UsageError` for what is no regular expression with a group."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            groups = re.compile(text).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"{option}: is no regular expression ({error})") from None
+    if not groups:
+        raise UsageError(f"{option}: put the part that is the class into parentheses")
 
 
 def from_table(

@@ -7,6 +7,7 @@ whose death costs nothing but an error message.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -14,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -24,7 +26,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from augtool.errors import SourceError
+from augtool.system.importing import children_import_safely, server_finds_this
 from augtool.system.signals import SignalsWait
+from augtool.system.trust import distrusted
 
 if TYPE_CHECKING:  # Windows has no forkserver to import
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -45,6 +49,9 @@ _CAUSES = {
 
 ASKED = "_AUGTOOL_SERVER"  # the environment variable that tells the fork server what to load
 _PATIENCE = 0.3  # seconds: about what a process of one's own takes to import as much
+
+_LONGEST = 84  # bytes of the name of a folder with sockets: systems take 104 with theirs
+_FOLDER = "pymp-01234567"  # what multiprocessing calls it
 
 _start_lock = threading.RLock()
 _server_says: list[int] = []  # a pipe that has a byte once the fork server answers
@@ -114,7 +121,7 @@ def in_child(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 def process_context() -> ForkServerContext | SpawnContext:
     """How processes are started: never by a bare fork, which copies other threads' held locks."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
+    if "forkserver" in multiprocessing.get_all_start_methods() and _server_can_be():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
 
@@ -137,6 +144,39 @@ def start_server(kernels: tuple[str, ...] = (), method: str | None = None) -> bo
     return True
 
 
+@functools.cache
+def _server_can_be() -> bool:
+    """Whether the fork server would have what this process has, and a place to listen at. Decided
+    once: what is started first is what later ones are started by."""
+    with _start_lock:
+        return server_finds_this() and _listens()
+
+
+def _listens() -> bool:
+    """Have multiprocessing keep its sockets in a folder of this user's with a short name, whatever
+    ``TMPDIR`` is: whoever could put another socket there would be sent what workers are sent.
+    Returns whether there is such a folder."""
+    before = tempfile.tempdir
+    for place in (before, os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+        tempfile.tempdir = place
+        try:
+            if _fits_sockets(Path(tempfile.gettempdir()) / _FOLDER):
+                return _fits_sockets(
+                    Path(util.get_temp_dir())
+                )  # the caller may have begun with one
+        except OSError:  # nothing can be written there
+            continue
+        finally:
+            tempfile.tempdir = before
+    return False
+
+
+def _fits_sockets(folder: Path) -> bool:
+    if len(os.fsencode(folder)) > _LONGEST:
+        return False
+    return folder.is_absolute() and not distrusted(folder.parent, sticky=True)
+
+
 def _server_answers() -> bool:
     """Whether the fork server starts processes at once, or in a moment."""
     return bool(_server_says and wait(_server_says, _PATIENCE))
@@ -144,13 +184,14 @@ def _server_answers() -> bool:
 
 @contextlib.contextmanager
 def bare_main() -> Iterator[None]:
-    """Processes started inside do not import the caller's main module, and leave Ctrl-C to it.
+    """Processes started inside do not import the caller's main module, nor anything from the
+    current folder, and leave Ctrl-C to it.
 
     So a script needs no ``__main__`` guard, and a notebook's cells are not looked for. Ctrl-C
     reaches the whole process group: one that is still importing would print a traceback. So would
     one whose start was split by a signal here, so signals wait.
     """
-    with SignalsWait(), _start_lock, _interrupts_blocked():
+    with SignalsWait(), _start_lock, children_import_safely(), _interrupts_blocked():
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:

@@ -34,7 +34,7 @@ def expected(image: Any, rows: Any, divisor: int, scale: float, negative: bool) 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, in which `scaled` is."""
-    monkeypatch.setattr(_cache, "folder", lambda: tmp_path)
+    monkeypatch.setattr(_cache, "trusted", lambda: tmp_path)
     assert not is_native(compiled(SIGNATURE)(scaled))
     return tmp_path
 
@@ -87,7 +87,7 @@ def test_a_kernel_that_raises_still_raises(folder: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"\0", "half", "flip"])
 def test_a_damaged_file_is_not_run(folder: Path, damage: Any) -> None:
-    path = _native.path_of(scaled)
+    path = _native.path_of(scaled, folder)
     data = path.read_bytes()
     if damage == "half":
         damage = data[: len(data) // 2]
