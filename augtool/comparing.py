@@ -25,6 +25,7 @@ from augtool.decode import decode
 from augtool.encode import Encoding, encoding
 from augtool.errors import SourceError, UsageError
 from augtool.known import known_of
+from augtool.label_noise import noise_of
 from augtool.limits import wrong
 from augtool.masks import has_ids
 from augtool.origin import check_origin
@@ -192,6 +193,7 @@ def _shape(comparison: Comparison, opened: Output) -> Shape:
         sparse=any(name.startswith("classes") for name in opened.fields),
         nchw=opened.layout == "NCHW",
         smoothing=0.0 if held_out else comparison.recipe.label_smoothing,
+        noise=None if held_out else noise_of(comparison.recipe.label_noise, comparison.recipe.seed),
     )
 
 

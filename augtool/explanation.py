@@ -14,6 +14,7 @@ from augtool.chain import Link, Option, links_of
 from augtool.errors import UsageError
 from augtool.inspection import field_of, named
 from augtool.output import Output
+from augtool.schema import CLEAN
 from augtool.sources._contract import Source
 
 
@@ -148,7 +149,7 @@ def _columns(
         for name in output.fields
         if name not in known
     }
-    planned = {name: value for name, value in values.items() if name.startswith(drawn)}
+    planned = {name: value for name, value in values.items() if name.startswith((*drawn, CLEAN))}
     return planned, {name: value for name, value in values.items() if name not in planned}
 
 

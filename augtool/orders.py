@@ -10,6 +10,7 @@ from pathlib import Path
 from augtool import schema, sinks
 from augtool.errors import UsageError
 from augtool.job import Job
+from augtool.label_noise import noise_of
 from augtool.plan import Plan
 from augtool.schema import Field, Shape
 from augtool.sinks._contract import Order
@@ -27,6 +28,7 @@ def shape_of(job: Job) -> Shape:
         sparse=job.labels_as == "sparse",
         nchw=job.out_layout == "NCHW",
         smoothing=job.recipe.label_smoothing,
+        noise=noise_of(job.recipe.label_noise, job.recipe.seed),
     )
 
 

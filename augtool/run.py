@@ -20,6 +20,7 @@ from augtool import (
     error_report,
     images,
     kernels,
+    label_noise,
     labels,
     left_out,
     machine,
@@ -287,7 +288,7 @@ def with_holdout(job: Job) -> list[Job]:
     held = dataclasses.replace(
         job,
         output=str(named),
-        recipe=dataclasses.replace(job.recipe, label_smoothing=0.0),
+        recipe=dataclasses.replace(job.recipe, label_smoothing=0.0, label_noise=0.0),
         format=None if job.holdout_output and named.suffix else job.format,
         shards=None,
         index=None,
@@ -351,6 +352,7 @@ def open_for(
         source = mask_rules.with_folder(source, masks, scratch, recipe.mask_fill)
     for target in source.targets:
         labels.check_smoothing(target, recipe.label_smoothing)
+        label_noise.check(target, recipe.label_noise)
     mask_rules.check(recipe, source.masks)
     return source
 
@@ -379,7 +381,8 @@ def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
     """What is odd about the classes that take part."""
     target = source.targets[0]
-    if target.kind != "classes" or all(link.slots == 1 for link in plan.links):
+    unmixed = all(link.slots == 1 for link in plan.links)
+    if target.kind != "classes" or unmixed or plan.recipe.label_noise:
         return plan.warnings
     present = np.flatnonzero(labels.mass(target, plan.rows_of_pass()))
     if len(present) > 1:

@@ -106,7 +106,7 @@ def recipe_in(path: str, attributes: Mapping[str, Any]) -> Recipe:
     """The recipe that the rows of a plan are made by: labels that are held out are as they are."""
     recipe = _recipe(path, attributes)
     if attributes.get("split") == "validation":
-        return dataclasses.replace(recipe, label_smoothing=0.0)
+        return dataclasses.replace(recipe, label_smoothing=0.0, label_noise=0.0)
     return recipe
 
 

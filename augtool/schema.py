@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from augtool import labels, versions
+from augtool import label_noise, labels, versions
 from augtool.block import Block
 from augtool.chain import Link, is_chain
 from augtool.errors import UsageError
+from augtool.label_noise import Noise
 from augtool.masks import has_ids
 from augtool.plan import Plan
 from augtool.sources._contract import UNKNOWN, Source, Target
@@ -26,6 +27,8 @@ from augtool.sources._contract import UNKNOWN, Source, Target
 SCHEMA_VERSION = 1
 RECORD = "crc32_sha256"  # the attribute of a field that holds its record
 SEAL = "attributes_sha256"  # the attribute that records all others, and what the fields are
+
+CLEAN = "label_clean"  # the heaviest class before label noise
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -40,11 +43,14 @@ class Shape:
         Images (M, C, H, W).
     smoothing
         The recipe's, for dense labels.
+    noise
+        The recipe's label noise; ``label_clean`` is then stored too.
     """
 
     sparse: bool = False
     nchw: bool = False
     smoothing: float = 0.0
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
             result.append(Field(_named("labels", target), "<f4", (target.width,)))
         if target.has_hard_label:
             result.append(Field(_named("label", target), "<i8", ()))
+        if shape.noise:
+            result.append(Field(_named(CLEAN, target), "<i8", ()))
     result.append(Field("src", "<i8", (slots,)))
     result.append(Field("weight", "<f4", (slots,)))
     if plan.recipe.weight_by != "area":
@@ -122,10 +130,15 @@ def rows(
     that are copied from each row's base."""
     result: dict[str, npt.NDArray[Any]] = {}
     src = block.src
-    for target in targets:
-        soft = labels.mixed(target, src, block.weight, shape.smoothing)
+    for true in targets:
+        target, of_target = true, src
+        if shape.noise:
+            clean = labels.mixed(true, src, block.weight, shape.smoothing)
+            result[_named(CLEAN, true)] = labels.hard(clean)
+            target, of_target = label_noise.noisy(true, src, shape.noise)
+        soft = labels.mixed(target, of_target, block.weight, shape.smoothing)
         if shape.sparse:
-            classes = np.where(src < 0, UNKNOWN, target.values[src])
+            classes = np.where(src < 0, UNKNOWN, target.values[of_target])
             result[_named("classes", target)] = classes.astype(np.int32)
         else:
             result[_named("labels", target)] = soft
