@@ -171,6 +171,11 @@ class Stream:
         images, labels = map(np.stack, zip(*pairs, strict=True))
         return Rows(torch.from_numpy(images), torch.from_numpy(labels), np.arange(self.rows))
 
+    def close(self) -> None:
+        """Let the command end."""
+        self.process.kill()
+        self.process.communicate()
+
 
 def _pairs(stream: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(image, soft label) of each row of a tar; its members side by side share a key."""
@@ -332,11 +337,20 @@ class Trainer:
         self.optimizer = optimizer_of(self.model, options)
         self.log: list[dict[str, Any]] = []
 
+    def half(self) -> torch.autocast:
+        """Where it is entered, convolutions are computed in the chosen type."""
+        half = self.dtype is torch.bfloat16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    def set_rate(self, step: int, steps: int) -> None:
+        """The learning rate of one of all steps."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(step, steps, self.options)
+
     def scores(self, inputs: Tensor) -> Tensor:
         """(m, K) float32."""
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        half = self.dtype is torch.bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        with self.half():
             result: Tensor = self.model(inputs)
         return result.float()
 
@@ -359,8 +373,7 @@ class Trainer:
             inputs = as_input(images, options)
             if options.recipe == "usual" and not options.still:
                 inputs = flipped_and_cropped(inputs, random)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate_at(epoch * batches + number, options.epochs * batches, options)
+            self.set_rate(epoch * batches + number, options.epochs * batches)
             scores = self.scores(inputs)
             loss = cross_entropy(scores, labels)
             self.optimizer.zero_grad()
@@ -386,6 +399,26 @@ class Trainer:
                 loss_sum += cross_entropy(scores, labels, reduction="sum").item()
                 right += (scores.argmax(1) == labels.argmax(1)).sum().item()
         return loss_sum / len(rows), right / len(rows)
+
+    def note(
+        self,
+        loss: float,
+        accuracy: float,
+        clean: float | None,
+        test_loss: float,
+        test_accuracy: float,
+        seconds: tuple[float, float, float],
+    ) -> None:
+        """Add an epoch to the log; ``seconds`` of reading, training and testing."""
+        values = (
+            *(len(self.log) + 1, round(loss, 5), round(accuracy, 5)),
+            "" if clean is None else round(clean, 5),
+            *(round(test_loss, 5), round(test_accuracy, 5)),
+            *(round(one, 2) for one in seconds),
+            *(self.device.type, str(self.dtype).removeprefix("torch.")),
+            *(version("torch"), version("augtool")),
+        )
+        self.log.append(dict(zip(COLUMNS, values, strict=True)))
 
     def save(self, path: Path) -> None:
         """Keep all that the next epoch needs; a reader never sees half of it."""
@@ -441,7 +474,7 @@ def _what_counts(options: argparse.Namespace) -> dict[str, str]:
     return {
         name: str(value)
         for name, value in vars(options).items()
-        if name not in places and value != usual[name]
+        if name not in (*places, "mixed") and value != usual.get(name)
     }
 
 
@@ -464,15 +497,8 @@ def train(options: argparse.Namespace) -> list[dict[str, Any]]:
         trained = time.perf_counter()
         test_loss, test_accuracy = trainer.test(test_rows)
         ended = time.perf_counter()
-        values = (
-            *(epoch + 1, round(loss, 5), round(accuracy, 5)),
-            "" if clean is None else round(clean, 5),
-            *(round(test_loss, 5), round(test_accuracy, 5)),
-            *(round(there - began, 2), round(trained - there, 2), round(ended - trained, 2)),
-            *(trainer.device.type, str(trainer.dtype).removeprefix("torch."), torch.__version__),
-            version("augtool"),
-        )
-        trainer.log.append(dict(zip(COLUMNS, values, strict=True)))
+        seconds = there - began, trained - there, ended - trained
+        trainer.note(loss, accuracy, clean, test_loss, test_accuracy, seconds)
         trainer.save(state)
         write_log(options.out / "log.csv", trainer.log)
         rate = len(rows) / (trained - there)
@@ -481,6 +507,8 @@ def train(options: argparse.Namespace) -> list[dict[str, Any]]:
             f"{rate:,.0f} images/s",
             flush=True,
         )
+    if isinstance(source, Stream):
+        source.close()
     draw_curve(options.out / "curve.png", trainer.log)
     return trainer.log
 

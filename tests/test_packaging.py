@@ -15,7 +15,13 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OURS = {"augtool": "augtool", "cli": "augtool_cli"}
-OF_DEVELOPERS = {"test", "lint", "readers", "benchmarks", "evidence"}  # extras that no code of ours needs
+OF_DEVELOPERS = {
+    "test",
+    "lint",
+    "readers",
+    "benchmarks",
+    "evidence",
+}  # extras that no code of ours needs
 
 
 def test_every_folder_of_code_is_a_listed_package() -> None:
