@@ -88,6 +88,7 @@ def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
             result.append(Field(_named("label", target), "<i8", ()))
         if shape.noise:
             result.append(Field(_named(CLEAN, target), "<i8", ()))
+    _check_clean_names(result)
     result.append(Field("src", "<i8", (slots,)))
     result.append(Field("weight", "<f4", (slots,)))
     if plan.recipe.weight_by != "area":
@@ -111,6 +112,17 @@ def plan_fields(links: Sequence[Link]) -> Iterator[Field]:
                 yield Field(f"{option.name}_{column.name}", stored, column.shape)
             if chained and option.slots > 1:
                 yield Field(f"{option.name}_partner", "<i8", (option.slots - 1,))
+
+
+def _check_clean_names(fields: Sequence[Field]) -> None:
+    """Raise `UsageError` when a target is called as what label noise keeps of another."""
+    names = [one.name for one in fields]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"--label-noise: {name} would be two fields, since a target is named "
+                f"{name.removeprefix('label_')}; rename that target"
+            )
 
 
 def _check_sparse(target: Target, smoothing: float) -> None:

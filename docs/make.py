@@ -104,8 +104,10 @@ counts are the weights. It takes the nearest pixel where `rotate` interpolates b
 `resizemix` averages an area, since a pixel has one owner, or none beyond the border: one that shows
 two images at such an edge counts for the nearer. Where a step blends, the map holds each image's
 share of a pixel.
+
 **Label smoothing** is an option of every method (`--label-smoothing`); `smooth` is that option
-alone.
+alone. So is **label noise** (`--label-noise`): wrong classes on purpose, to see what a way of
+training makes of them.
 """
 
 

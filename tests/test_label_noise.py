@@ -19,7 +19,7 @@ from augtool.comparing import Input, compare
 from augtool.errors import UsageError
 from augtool.job import Job
 from augtool.label_noise import Noise
-from augtool.recipe import Recipe, step
+from augtool.recipe import Reading, Recipe, step
 from augtool.render import render_job
 from augtool.sampling import Sampling
 from augtool.sources._contract import UNKNOWN, Target
@@ -174,6 +174,40 @@ def test_labels_that_cannot_be_wrong_are_refused(
     assert (code, "label_noise 1.5: must be in 0…1" in said) == (2, True)
     with pytest.raises(UsageError, match="have one class only"):
         label_noise.check(Target("classes", np.zeros(3, np.int64), 1), 0.5)
+
+
+def test_several_targets_have_noise_of_their_own_and_names_that_would_meet_are_refused(
+    tmp_path: Path,
+) -> None:
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["images"] = np.zeros((90, 6, 5, 3), "u1")
+        for name in ("color", "shape", "clean_color"):
+            file[name] = np.arange(90) % 3
+
+    def run(*targets: str) -> augtool.Output:
+        reading = Reading(label_key=targets)
+        recipe = Recipe((step("smooth"),), label_noise=0.5, reading=reading)
+        job = Job(str(tmp_path / "in.h5"), str(tmp_path / "m.h5"), recipe, workers=0)
+        augtool.run(job)
+        return augtool.open(job.output)
+
+    with pytest.raises(UsageError, match="label_clean_color would be two fields"):
+        run("color", "clean_color")
+    with run("color", "shape") as output:
+        assert np.array_equal(output.field("label_clean_color"), output.field("label_clean_shape"))
+        assert not np.array_equal(output.field("label_color"), output.field("label_shape"))
+
+
+@pytest.mark.parametrize("name", ("mixed.h5", "mixed.tar", "arrays", "mixed.parquet"))
+def test_an_output_with_noise_is_an_input_with_its_wrong_labels(
+    made: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    path = made(name, "smooth", label_noise=0.5, order="shuffled", **MADE[name])
+    job = Job(str(path), str(tmp_path / "again.h5"), Recipe((step("smooth"),)), workers=0)
+    augtool.run(job)
+    with augtool.open(path) as first, augtool.open(job.output) as again:
+        rows = again.field("src")[:, 0]
+        assert np.array_equal(again.labels[:], np.array(first.labels[:])[rows])
 
 
 def test_the_option_reaches_the_recipe_and_the_expected_label_mass(
