@@ -9,7 +9,7 @@ CIFAR-10 as images; or any other input of augtool, of which a fifth is held out 
 them. ``--train`` takes an output that is there already, in any format, or ``pipe:COMMAND``, which
 writes a tar without end:
 ``--train "pipe:augtool cutmix --in cifar10/train --copies inf --out - --format tar"``.
-Where ``--data`` has no ``test/``, make such rows with ``--holdout 0.2``: the same fifth is held out.
+Where ``--data`` has no ``test/``, make such rows with ``--holdout 0.2``, which holds out the same.
 
 ``--recipe keras`` is that of the Keras example on CutMix: Adam, batch 32, images / 255, L2 1e-4.
 ``--recipe usual``: SGD with momentum, cosine, batch 128, flipped and cropped images.
