@@ -33,6 +33,19 @@ def stream(seed: int, step: str, column: str, copy: int, block: int) -> np.rando
     return np.random.Generator(np.random.Philox(counter=counter, key=key))
 
 
+def hashed(seed: int, name: str, rows: npt.NDArray[np.int64]) -> _Words:
+    """(m,) a random word of 64 bits for each row number, found by seed, name and row alone.
+
+    Twice the finaliser of splitmix64 over an odd multiple of the row, with a key each time.
+    """
+    keys = np.frombuffer(_digest(seed, name), dtype="<u8")
+    words = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for key in keys[:2].astype(np.uint64):
+        words = _scattered(words + key)
+        words ^= words >> np.uint64(31)
+    return words
+
+
 @dataclass(frozen=True)
 class Shuffle:
     """A keyed bijection on 0 … n−1, evaluated where needed.

@@ -253,6 +253,15 @@ RECIPE = together(
         help="Labels become y·(1−S) + S/K; multi-hot ones y·(1−S) + S/2.",
     ),
     click.option(
+        "--label-noise",
+        type=param_types.Number(),
+        default=0.0,
+        show_default=True,
+        metavar="P",
+        help="Label each source row, with this probability, as another class, drawn uniformly by "
+        "the seed; label_clean keeps the true one.",
+    ),
+    click.option(
         "--mask-fill",
         type=param_types.Integer(),
         default=0,

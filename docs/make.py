@@ -1,8 +1,9 @@
 """Write what the documentation takes from the program: ``python docs/make.py``.
 
 docs/cli.md from the ``--help`` of every command; docs/methods.md from the methods' docstrings, with
-the paragraphs on other implementations kept; the answers in the README. With ``pictures``, each
-method's picture too; with ``report``, an example of a report in build/.
+the paragraphs on other implementations kept; docs/evidence.md from the results in
+benchmarks/evidence/; the answers in the README. With ``pictures``, each method's picture too, and
+the figure of evidence.md; with ``report``, an example of a report in build/.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from augtool import methods
 from augtool.methods import _catalogue
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # benchmarks is part of the tree, and not installed
+
+from benchmarks import evidence_page  # noqa: E402
+
 _WIDTH = 88
 _TOP = """\
 # The command line
@@ -74,14 +79,36 @@ draws happen in the plan. Applying it takes whole numbers and basic operations o
 are the same on every machine.
 
 **Left out** are methods that need a trained network, since augtool runs none: Puzzle Mix,
-Co-Mixup, Attentive CutMix, SnapMix, TransMix, TokenMix, AlignMix, Manifold Mixup, AutoMix and kin.
+Co-Mixup, Attentive CutMix, SnapMix, TransMix, TokenMix, AlignMix, AutoMix and similar.
+
+**Through the stored plan**, a training loop mixes features as the rows were mixed: Feature CutMix
+(at a layer, in the box) and Manifold Mixup (at a layer, by the weight). A row's `src`, `weight` and
+`cutmix_box` are all it needs: [examples/feature_mix.py](../examples/feature_mix.py).
+
+**What an offline tool cannot do**, and what does it:
+
+| what | why not | use |
+|---|---|---|
+| DropBlock | drops regions of feature maps, drawn in each step of training | \
+`torchvision.ops.DropBlock2d`, timm `drop_block_rate` |
+| stochastic depth | leaves out layers of the network, drawn in each step | \
+`torchvision.ops.StochasticDepth`, timm `DropPath` |
+| ShakeDrop | scales residual branches, other than in the backward pass | \
+a layer of your network; the authors' code |
+| transfer to detection and captioning | trains another network from the first one's weights | \
+Detectron2 or MMDetection; Hugging Face Transformers |
+| training GANs with mixed images | images come from the generator while it learns | \
+`timm.data.Mixup` or `torchvision.transforms.v2.CutMix`, inside the loop |
+
 **In a chain** (`augtool mix`) a map of who owns each pixel goes through the same steps, and its
 counts are the weights. It takes the nearest pixel where `rotate` interpolates between four and
 `resizemix` averages an area, since a pixel has one owner, or none beyond the border: one that shows
 two images at such an edge counts for the nearer. Where a step blends, the map holds each image's
 share of a pixel.
+
 **Label smoothing** is an option of every method (`--label-smoothing`); `smooth` is that option
-alone.
+alone. So is **label noise** (`--label-noise`): wrong classes on purpose, to see what a way of
+training makes of them.
 """
 
 
@@ -130,6 +157,7 @@ def pictures() -> None:
             _answer(f"{made} --seed 232", scratch)
             _answer(f"augtool preview {name}.h5 --rows 1 --cols 6 --out {name}.png", scratch)
             shutil.copy(Path(scratch) / f"{name}.png", folder)
+    evidence_page.figure().savefig(ROOT / "docs" / "images" / "evidence.png")
 
 
 def readme(text: str) -> str:
@@ -173,5 +201,6 @@ if __name__ == "__main__":
     page = ROOT / "docs" / "methods.md"
     page.write_text(methods_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli_page(), encoding="utf-8")
+    (ROOT / "docs" / "evidence.md").write_text(evidence_page.page(), encoding="utf-8")
     front = ROOT / "README.md"
     front.write_text(readme(front.read_text(encoding="utf-8")), encoding="utf-8")

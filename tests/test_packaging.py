@@ -21,6 +21,7 @@ OF_DEVELOPERS = {
     "readers",
     "browser",
     "benchmarks",
+    "evidence",
 }  # extras that no code of ours needs
 
 

@@ -27,7 +27,7 @@ def paragraph(output: Output) -> str:
         f"Training images were augmented offline with augtool {attributes['augtool_version']} "
         f"by {steps} [{papers}]. {_passes(recipe, len(output))} were made from "
         f"{attributes['source_rows']:,} source images ({shape}, {output.images.dtype}, "
-        f"{_targets(output)}) with seed {recipe.seed}{_smoothing(recipe)}. "
+        f"{_targets(output)}) with seed {recipe.seed}{_labels(recipe)}. "
         "Each label is the weighted sum of the labels of an image's sources, with the weights "
         f"that its pixels show. Versions: {_versions(attributes['versions'])}. "
         f"Source fingerprint {attributes['source_fingerprint'][:16]}, digest of the records "
@@ -73,9 +73,9 @@ def _targets(output: Output) -> str:
     return " and ".join(said)
 
 
-def _smoothing(recipe: Recipe) -> str:
-    smoothing = recipe.label_smoothing
-    return f" and label smoothing {smoothing:g}" if smoothing else ""
+def _labels(recipe: Recipe) -> str:
+    parts = {"smoothing": recipe.label_smoothing, "noise": recipe.label_noise}
+    return "".join(f" and label {name} {value:g}" for name, value in parts.items() if value)
 
 
 def _versions(text: str) -> str:

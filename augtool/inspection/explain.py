@@ -12,6 +12,7 @@ import numpy.typing as npt
 from augtool.errors import UsageError
 from augtool.fields import field_of
 from augtool.inspection.summary import named
+from augtool.mixing.rows import CLEAN
 from augtool.outputs.output import Output
 from augtool.outputs.rows import idle_in, taken
 from augtool.planning.block import NO_SOURCE
@@ -132,7 +133,7 @@ def _columns(
         for name in output.fields
         if name not in known
     }
-    planned = {name: value for name, value in values.items() if name.startswith(drawn)}
+    planned = {name: value for name, value in values.items() if name.startswith((*drawn, CLEAN))}
     return planned, {name: value for name, value in values.items() if name not in planned}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from augtool.mixing import labels, mask_rules
+from augtool.mixing import label_noise, labels, mask_rules
 from augtool.recipe.recipe import Recipe
 from augtool.sources import open_source
 from augtool.sources._contract import Source, Varying
@@ -36,5 +36,6 @@ def open_for(
         source = mask_rules.with_folder(source, masks, scratch, recipe.mask_fill)
     for target in source.targets:
         labels.check_smoothing(target, recipe.label_smoothing)
+        label_noise.check(target, recipe.label_noise)
     mask_rules.check(recipe, source.masks)
     return source

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from augtool import versions
 from augtool.errors import UsageError
 from augtool.fields import Field
-from augtool.mixing import labels
+from augtool.mixing import label_noise, labels
+from augtool.mixing.label_noise import Noise
 from augtool.mixing.mask_rules import has_ids
 from augtool.planning.block import Block
 from augtool.planning.chain import Link, is_chain
@@ -26,6 +27,8 @@ from augtool.sources._contract import Source
 from augtool.targets import UNKNOWN, Target
 
 SCHEMA_VERSION = 1
+
+CLEAN = "label_clean"  # the heaviest class before label noise
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -40,11 +43,14 @@ class Shape:
         Images (M, C, H, W).
     smoothing
         The recipe's, for dense labels.
+    noise
+        The recipe's label noise; ``label_clean`` is then stored too.
     """
 
     sparse: bool = False
     nchw: bool = False
     smoothing: float = 0.0
+    noise: Noise | None = None
 
 
 def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
@@ -66,6 +72,9 @@ def fields(plan: Plan, source: Source, shape: Shape) -> tuple[Field, ...]:
             result.append(Field(_named("labels", target), "<f4", (target.width,)))
         if target.has_hard_label:
             result.append(Field(_named("label", target), "<i8", ()))
+        if shape.noise:
+            result.append(Field(_named(CLEAN, target), "<i8", ()))
+    _check_clean_names(result)
     result.append(Field("src", "<i8", (slots,)))
     result.append(Field("weight", "<f4", (slots,)))
     if plan.recipe.weight_by != "area":
@@ -91,6 +100,17 @@ def plan_fields(links: Sequence[Link]) -> Iterator[Field]:
                 yield Field(f"{option.name}_partner", "<i8", (option.slots - 1,))
 
 
+def _check_clean_names(fields: Sequence[Field]) -> None:
+    """Raise `UsageError` when a target is called as what label noise keeps of another."""
+    names = [one.name for one in fields]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"--label-noise: {name} would be two fields, since a target is named "
+                f"{name.removeprefix('label_')}; rename that target"
+            )
+
+
 def _check_sparse(target: Target, smoothing: float) -> None:
     if target.kind != "classes":
         raise UsageError(
@@ -108,10 +128,15 @@ def rows(
     that are copied from each row's base."""
     result: dict[str, npt.NDArray[Any]] = {}
     src = block.src
-    for target in targets:
-        soft = labels.mixed(target, src, block.weight, shape.smoothing)
+    for true in targets:
+        target, of_target = true, src
+        if shape.noise:
+            clean = labels.mixed(true, src, block.weight, shape.smoothing)
+            result[_named(CLEAN, true)] = labels.hard(clean)
+            target, of_target = label_noise.noisy(true, src, shape.noise)
+        soft = labels.mixed(target, of_target, block.weight, shape.smoothing)
         if shape.sparse:
-            classes = np.where(src < 0, UNKNOWN, target.values[src])
+            classes = np.where(src < 0, UNKNOWN, target.values[of_target])
             result[_named("classes", target)] = classes.astype(np.int32)
         else:
             result[_named("labels", target)] = soft

@@ -42,7 +42,8 @@ def _prepared(recipe: Recipe, source: Source, selection: Ints | None) -> Recipe:
 def plan_warnings(source: Source, plan: Plan) -> tuple[str, ...]:
     """What is odd about the classes that take part."""
     target = source.targets[0]
-    if target.kind != "classes" or all(link.slots == 1 for link in plan.links):
+    unmixed = all(link.slots == 1 for link in plan.links)
+    if target.kind != "classes" or unmixed or plan.recipe.label_noise:
         return plan.warnings
     present = np.flatnonzero(labels.mass(target, plan.rows_of_pass()))
     if len(present) > 1:

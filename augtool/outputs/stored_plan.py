@@ -110,7 +110,7 @@ def recipe_in(path: str, attributes: Mapping[str, Any]) -> Recipe:
     sets no limits and follows no links."""
     recipe = without_grants(_recipe(path, attributes))
     if attributes.get("split") == "validation":
-        return dataclasses.replace(recipe, label_smoothing=0.0)
+        return dataclasses.replace(recipe, label_smoothing=0.0, label_noise=0.0)
     return recipe
 
 

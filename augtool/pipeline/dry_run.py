@@ -32,6 +32,7 @@ from augtool.pipeline.workdir import books_of, check_free, size_of
 from augtool.planning import pairing
 from augtool.planning.block import Block
 from augtool.planning.plan import Plan
+from augtool.recipe.recipe import Recipe
 from augtool.sources._contract import Source
 from augtool.sources._fingerprint import content_of
 from augtool.system.scratch import scratch_in, temporary
@@ -97,7 +98,7 @@ def estimate(job: Job) -> Estimate:
             tasks=_tasks(plan, chunk_rows, blocks, order.shards),
             workers=workers,
             seconds=seconds / max(workers, 1),
-            label_mass=_label_mass(source, plan, job.recipe.label_smoothing),
+            label_mass=_label_mass(source, plan, job.recipe),
             left_out=source.notes.left_out,
             warnings=(
                 *source.notes.warnings,
@@ -207,7 +208,7 @@ def _make(block: Block, source: Source, out: npt.NDArray[Any]) -> None:
     apply(looked(block, members), out)
 
 
-def _label_mass(source: Source, plan: Plan, smoothing: float) -> dict[str, float]:
+def _label_mass(source: Source, plan: Plan, recipe: Recipe) -> dict[str, float]:
     """Each class's expected share of the rows: each source row is as often base as partner."""
     target = source.targets[0]
     names = target.class_names or tuple(map(str, range(target.width)))
@@ -216,5 +217,9 @@ def _label_mass(source: Source, plan: Plan, smoothing: float) -> dict[str, float
     if unmixed:
         rows = None if plan.places is None else plan.places.rows
         mass = mass + labels.mass(target, rows) * unmixed / plan.n
+    if recipe.label_noise:
+        others = (mass.sum() - mass) / (target.width - 1)
+        mass = mass * (1 - recipe.label_noise) + others * recipe.label_noise
+    smoothing = recipe.label_smoothing
     mass = mass * (1 - smoothing) + smoothing * plan.total / target.width
     return dict(zip(names, mass.tolist(), strict=True))

@@ -27,7 +27,7 @@ def with_holdout(job: Job) -> list[Job]:
     held = dataclasses.replace(
         job,
         output=str(named),
-        recipe=dataclasses.replace(job.recipe, label_smoothing=0.0),
+        recipe=dataclasses.replace(job.recipe, label_smoothing=0.0, label_noise=0.0),
         format=None if job.holdout_output and named.suffix else job.format,
         shards=None,
         index=None,

@@ -12,6 +12,7 @@ from augtool.errors import UsageError
 from augtool.fields import Field, sealed
 from augtool.job import Job
 from augtool.mixing import rows as schema
+from augtool.mixing.label_noise import noise_of
 from augtool.mixing.rows import Shape
 from augtool.pipeline import places, unused_report
 from augtool.pipeline.workdir import books_of, check_free, check_place
@@ -31,6 +32,7 @@ def shape_of(job: Job) -> Shape:
         sparse=job.labels_as == "sparse",
         nchw=job.out_layout == "NCHW",
         smoothing=job.recipe.label_smoothing,
+        noise=noise_of(job.recipe.label_noise, job.recipe.seed),
     )
 
 

@@ -215,6 +215,9 @@ class Recipe:
         ``shuffled``, or ``source``: row c·n + i is based on source row i.
     label_smoothing
         s in [0, 1): targets become y·(1−s) + s/K; multi-hot ones y·(1−s) + s/2.
+    label_noise
+        P in [0, 1]: each source row is labelled, with this probability, as another class, uniform
+        over the others and drawn by the seed. ``label_clean`` keeps the class without it.
     mask_fill
         The class id that masks have where pixels were erased or lie beyond the border.
     weight_by
@@ -236,6 +239,7 @@ class Recipe:
     limit: int | None = None
     order: Order = "shuffled"
     label_smoothing: float = 0.0
+    label_noise: float = 0.0
     mask_fill: int = 0
     weight_by: WeightBy = "area"
     block_rows: int | None = None
@@ -254,6 +258,8 @@ class Recipe:
             raise UsageError(f"block_rows {self.block_rows}: must be a power of two")
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing {self.label_smoothing:g}: must be in 0…1, below 1")
+        if not 0 <= self.label_noise <= 1:
+            raise UsageError(f"label_noise {self.label_noise:g}: must be in 0…1")
         if self.weight_by not in get_args(WeightBy):
             raise UsageError(f"weight_by {self.weight_by}: choose area or masks")
         if self.order == "source" and self.sampling.draws:

@@ -23,6 +23,7 @@ from augtool.fields import SEAL, seal_of
 from augtool.mixing import replay
 from augtool.mixing import rows as schema
 from augtool.mixing.inputs import open_for
+from augtool.mixing.label_noise import noise_of
 from augtool.mixing.mask_rules import has_ids
 from augtool.mixing.row_info import known_of
 from augtool.mixing.rows import Shape
@@ -202,6 +203,7 @@ def _shape(comparison: Comparison, opened: Output) -> Shape:
         sparse=any(name.startswith("classes") for name in opened.fields),
         nchw=opened.layout == "NCHW",
         smoothing=0.0 if held_out else comparison.recipe.label_smoothing,
+        noise=None if held_out else noise_of(comparison.recipe.label_noise, comparison.recipe.seed),
     )
 
 
