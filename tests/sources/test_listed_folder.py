@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,6 @@ def test_other_kinds_of_input_have_no_listing(opened: Open, data: Path, tmp_path
     np.savez(tmp_path / "a.npz", x=np.zeros((4, 3, 3, 3), np.uint8), y=np.arange(4))
     with pytest.raises(UsageError, match="--listing means nothing for an input of kind npz"):
         opened(tmp_path / "listing", spec=tmp_path / "a.npz")
-    (tmp_path / "data2").symlink_to(data)
+    shutil.copytree(data, tmp_path / "data2")
     with pytest.raises(UsageError, match="--listing is for one folder"):
         opened(tmp_path / "listing", spec=tmp_path / "data{,2}")
