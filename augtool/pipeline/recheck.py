@@ -74,6 +74,9 @@ def check_kept(
         _check_files(books.unfinished)
     except ValueError as error:
         raise _damaged(books, str(error)) from None
+    except FileNotFoundError:
+        if not sink.replays:  # else the open file is made again from its pieces
+            raise _damaged(books, "its unfinished output is missing") from None
     done = 0
     todo, ahead = _checks(tasks, books, order, sink, layout), _IN_FLIGHT * workers or 1
     waiting = retry.in_order(

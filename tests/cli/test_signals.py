@@ -75,7 +75,7 @@ def test_a_second_one_ends_a_run_whose_tidying_hangs(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     hangs = (
-        "import sys; from augtool.pipeline import workdir as books; books._leave = lambda _: "
+        "import sys; from augtool.pipeline import workdir as books; books._leave = lambda *_: "
         "(print('tidying', file=sys.stderr, flush=True), [signal.pause() for _ in iter(int, 1)])"
     )
     run = start(*LONG, "-j", 2, *more, before=hangs)

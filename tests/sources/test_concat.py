@@ -211,7 +211,7 @@ def test_the_command_line_takes_several_and_patterns(
     assert made[0] == made[1] == made[2]
     over = tmp_path / "part-30.h5"
     code, _, err = cli("cutmix", *runs["glob"], "--out", over, "--overwrite")
-    assert (code, "is the input" in err) == (2, True)
+    assert (code, f"--out {over}" in err, f"--in {over}" in err) == (2, True, True)
 
 
 def test_the_format_can_be_named(tmp_path: Path, cli: Callable[..., Any]) -> None:
