@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from augtool import output
 from augtool.comparing import Input
-from augtool.errors import OutputError, UsageError
+from augtool.errors import OutputError, SourceError, UsageError
 from augtool.recipe import Reading
 from augtool.report import inputs, outputs
 from augtool.report.batches import rows_to_read
@@ -90,7 +90,7 @@ def data_of(
     if options.rows < 1:
         raise UsageError(f"--rows {options.rows}: show at least 1")
     if _is_output(path, options):
-        with _opened(path, options) as opened:
+        with _opened(path, options) as opened, _damage(path):
             if options.reading != Reading():
                 raise UsageError(
                     f"{path}: its recipe says how its source is read; remove the options of reading"
@@ -112,6 +112,18 @@ def _is_output(path: str, options: Options) -> bool:
         return True  # opening it says what is wrong
     plain = options.reading == Reading() and options.source is None
     return plain and not path.startswith("sample:") and output.is_output(path)
+
+
+@contextmanager
+def _damage(path: str) -> Iterator[None]:
+    """What an output that does not hold what it says leads to becomes a `SourceError`."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        raise SourceError(
+            f"{path}: its fields and attributes do not fit ({' '.join(str(error).split())}); "
+            "check it with augtool verify"
+        ) from error
 
 
 def _opened(path: str, options: Options) -> output.Output:
