@@ -23,7 +23,7 @@ from augtool.block import NO_SOURCE, Block
 from augtool.captions import captions
 from augtool.chain import links_of
 from augtool.comparing import Input, record_of
-from augtool.errors import AugtoolError, OutputError, UsageError
+from augtool.errors import AugtoolError, OutputError, SourceError, UsageError
 from augtool.labels import mixed
 from augtool.origin import check_origin
 from augtool.outlines import outlines
@@ -32,7 +32,7 @@ from augtool.owners import looked, shares_of_pixels
 from augtool.plan import make_plan
 from augtool.recipe import Choice, Reading, Recipe, Step
 from augtool.recipe import step as make_step
-from augtool.report.ownership import coloured
+from augtool.report.ownership import check_plan, coloured
 from augtool.report.pool import Pool, pool_of
 from augtool.report.words import shortened
 from augtool.run import open_for
@@ -94,6 +94,11 @@ def of_rows(
             check_origin(str(output.path), output.attributes, source, files)
         record = record_of(output, recipe, source, int(output.attributes["pass_rows"]))
         order = np.unique(np.asarray(rows, np.int64))
+        assert source.shape is not None
+        try:
+            check_plan(record, order, source.shape, source.n)
+        except SourceError as error:
+            raise SourceError(f"{output.path}: {error}; check it with augtool verify") from None
         again = replay.made_again(record, order, source)
         place = np.searchsorted(order, rows)
         return Figure(tuple(_row_columns(output, source, rows, again, place, mask)), title)
