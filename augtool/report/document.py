@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from augtool.errors import UsageError
+from augtool.errors import SourceError, UsageError
 from augtool.outputs import output
 from augtool.recipe.recipe import Reading
 from augtool.report import inputs, outputs
@@ -51,7 +51,7 @@ def data_of(
     if options.rows < 1:
         raise UsageError(f"--rows {options.rows}: show at least 1")
     if _is_output(path, options):
-        with _opened(path, options) as opened:
+        with _opened(path, options) as opened, _damage(path):
             if options.reading != Reading():
                 raise UsageError(
                     f"{path}: its recipe says how its source is read; remove the options of reading"
@@ -73,6 +73,18 @@ def _is_output(path: str, options: Options) -> bool:
         return True  # opening it says what is wrong
     plain = options.reading == Reading() and options.source is None
     return plain and not path.startswith("sample:") and output.is_output(path)
+
+
+@contextmanager
+def _damage(path: str) -> Iterator[None]:
+    """What an output that does not hold what it says leads to becomes a `SourceError`."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        raise SourceError(
+            f"{path}: its fields and attributes do not fit ({' '.join(str(error).split())}); "
+            "check it with augtool verify"
+        ) from error
 
 
 def _opened(path: str, options: Options) -> output.Output:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool import methods
-from augtool.errors import AugtoolError, OutputError, UsageError
+from augtool.errors import AugtoolError, OutputError, SourceError, UsageError
 from augtool.mixing import replay
 from augtool.mixing.apply import Members, apply, prepared
 from augtool.mixing.channel_stats import statistics_of
@@ -33,7 +33,7 @@ from augtool.preview.boxes import outlines
 from augtool.preview.captions import captions
 from augtool.recipe.recipe import Choice, Reading, Recipe, Step
 from augtool.recipe.recipe import step as make_step
-from augtool.report.ownership import coloured
+from augtool.report.ownership import check_plan, coloured
 from augtool.report.pool import Pool, pool_of
 from augtool.report.words import shortened
 from augtool.sources._contract import Source
@@ -96,6 +96,11 @@ def of_rows(
             check_origin(str(output.path), output.attributes, source, files)
         record = record_of(output, recipe, source, int(output.attributes["pass_rows"]))
         order = np.unique(np.asarray(rows, np.int64))
+        assert source.shape is not None
+        try:
+            check_plan(record, order, source.shape, source.n)
+        except SourceError as error:
+            raise SourceError(f"{output.path}: {error}; check it with augtool verify") from None
         again = replay.made_again(record, order, source)
         place = np.searchsorted(order, rows)
         return Figure(tuple(_row_columns(output, source, rows, again, place, mask)), title)

@@ -14,7 +14,7 @@ from augtool.mixing import replay
 from augtool.mixing.source_map import shares_of_pixels
 from augtool.outputs.output import Output
 from augtool.planning.bounds import wrong
-from augtool.planning.chain import links_of
+from augtool.planning.chain import is_chain, links_of
 from augtool.recipe.recipe import Recipe
 from augtool.report.pictures import SIDE, picked
 from augtool.sources._contract import Source
@@ -29,6 +29,7 @@ COLOURS = (
 
 _NOBODY = (120, 120, 124)  # beyond the border
 _MAP_BYTES = 64 << 20
+_AT_ONCE = 1 << 16
 
 
 def ownership(
@@ -43,6 +44,12 @@ def ownership(
         return
     slots = math.prod(link.slots for link in links_of(recipe.steps))
     step = max(1, min(32, _MAP_BYTES // (4 * slots * shape[0] * shape[1])))
+    if is_chain(links_of(recipe.steps)):  # all rows, once
+        try:
+            check_plan(_record(output, recipe), np.arange(0), shape)
+        except SourceError:
+            yield from (None for _ in rows)
+            return
     for low in range(0, len(rows), step):
         some = np.asarray(rows[low : low + step], np.int64)
         try:
@@ -70,25 +77,41 @@ def _drawn(
         side = np.ones((*shape[:2], 1), np.float32)
         yield from (coloured(side) for _ in rows)
         return
-    record = replay.Record(recipe, len(output), output.field, lambda: _cut_off(output))
-    _check(record, rows, shape)
+    record = _record(output, recipe)
+    if not is_chain(record.links):
+        check_plan(record, rows, shape)
     block = replay.block_of(record, rows, cast(Source, source))
     for shares in shares_of_pixels(block, shape):
         yield coloured(shares)
+
+
+def _record(output: Output, recipe: Recipe) -> replay.Record:
+    return replay.Record(recipe, len(output), output.field, lambda: _cut_off(output))
 
 
 def _cut_off(output: Output) -> Any:
     raise SourceError(f"{output.path}: has no plan of rows that --num cut off")
 
 
-def _check(record: replay.Record, rows: Ints, shape: tuple[int, ...]) -> None:
-    """Raise `SourceError` for values that no plan can have: kernels check nothing."""
-    for link in record.links:
-        for option in link.steps:
-            for column in option.columns:
-                name = f"{option.name}_{column.name}"
-                if wrong(column, record.values(name, rows), shape).any():
-                    raise SourceError(f"{name} has values that no plan can have")
+def check_plan(
+    record: replay.Record, rows: Ints, shape: tuple[int, ...], source_rows: int | None = None
+) -> None:
+    """Raise `SourceError` for values that no plan can have, in ``rows`` and, in a chain, in all
+    rows, since any may be a partner: kernels check nothing."""
+    if is_chain(record.links):
+        rows = np.arange(record.rows)
+    for low in range(0, len(rows), _AT_ONCE):
+        some = rows[low : low + _AT_ONCE]
+        if source_rows is not None:
+            src = record.values("src", some)
+            if (src >= source_rows).any() or (src < -1).any() or (src[:, 0] < 0).any():
+                raise SourceError("src names rows that the source does not have")
+        for link in record.links:
+            for option in link.steps:
+                for column in option.columns:
+                    name = f"{option.name}_{column.name}"
+                    if wrong(column, record.values(name, some), shape).any():
+                        raise SourceError(f"{name} has values that no plan can have")
 
 
 def coloured(shares: npt.NDArray[np.float32], side: int = SIDE) -> npt.NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 import augtool
 from augtool.errors import UsageError
@@ -193,3 +194,24 @@ def test_an_option_that_was_not_taken_has_no_box(made: Callable[..., str]) -> No
             took[row] == 0 and boxes == (tuple(opened.field("cutmix_box")[row]),)
         )
     assert any(outlines(opened, row) for row in range(30))
+
+
+def test_shown_images_are_written_alone_and_unscaled(
+    made: Callable[..., str], tmp_path: Path
+) -> None:
+    output = made(step("cutmix"), images=rows_of())
+    look.preview_of(output, look.View(pick=(7, 3), plain=tmp_path / "plain"))
+    assert sorted(one.name for one in (tmp_path / "plain").iterdir()) == ["row-3.png", "row-7.png"]
+    with Image.open(tmp_path / "plain" / "row-7.png") as picture:
+        grey = np.asarray(picture)[..., :1]
+        assert np.array_equal(grey, augtool.open(output).images[7])
+
+
+def test_a_size_that_is_asked_for_is_shown_for_folders(tmp_path: Path, drawn: Drawn) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 30)).save(tmp_path / "in" / name / "1.png")
+    look.preview_of(str(tmp_path / "in"), look.View(), Reading(size=(8, 12)))
+    look.preview_of(str(tmp_path / "in"), look.View())
+    shapes = [cells[0].pixels.shape for cells, _ in drawn]
+    assert shapes == [(8, 12, 3), (30, 40, 3)]

@@ -96,6 +96,17 @@ def test_rows_of_an_output_are_made_again_beside_their_sources(mixed: Path) -> N
         of_rows(output, [1], Input(("sample:?n=40&size=12x20&classes=4",)))
 
 
+def test_a_damaged_plan_is_not_drawn(mixed: Path) -> None:
+    import h5py
+
+    with h5py.File(mixed, "r+") as file:
+        file["cutmix_box"][3] = (0, 0, 1000, 1000)
+    output = augtool.open(mixed)
+    with pytest.raises(SourceError, match="cutmix_box has values that no plan can have"):
+        of_rows(output, [3], Input((SOURCE,)))
+    of_rows(output, [4], Input((SOURCE,)))
+
+
 def test_an_svg_holds_the_very_pixels_and_one_typeface(mixed: Path) -> None:
     output = augtool.open(mixed)
     svg = svg_of(of_rows(output, [3], Input((SOURCE,)), title="a < b"), outline=True)

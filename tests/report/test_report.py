@@ -355,3 +355,30 @@ def test_the_command_writes_a_page_and_refuses_places(
     assert cli("report", tmp_path / "nothing.h5", "--out", page)[0] == 2
     assert cli("report", path, "--other-source", "--out", page)[0] == 2
     assert cli("report", path, "--in", SOURCE, "--size", 8, "--out", page)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("target", None), ("class_names", '["one"]'), ("recipe", "{}"), ("versions", "[1]")],
+)
+def test_a_damaged_output_is_one_line_or_a_warning(
+    tmp_path: Path, cli: Callable[..., tuple[int, str, str]], attribute: str, value: str | None
+) -> None:
+    path = made(tmp_path / "out.h5")
+    with h5py.File(path, "r+") as file:
+        del file.attrs[attribute]
+        if value is not None:
+            file.attrs[attribute] = value
+    code, _, err = cli("report", path, "--out", tmp_path / "r.html", "--quiet")
+    assert code in (1, 2)
+    assert len(err.splitlines()) == 1
+    assert "bug" not in err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_sources_that_are_not_there_are_named(tmp_path: Path) -> None:
+    path = made(tmp_path / "out.h5")
+    with h5py.File(path, "r+") as file:
+        file["src"][17, 1] = 10**9
+    with pytest.raises(augtool.AugtoolError, match="src of row 17"):
+        shown(path)
