@@ -1,4 +1,4 @@
-"""Options that commands share; `from_given` makes jobs of their values."""
+"""Options that commands share; `build_job` makes jobs of their values."""
 
 from __future__ import annotations
 

@@ -159,17 +159,22 @@ def save(image: Image.Image, path: Path, option: str = "--out", *, overwrite: bo
 
     Raises `OutputExists` as `check_free`, and `OutputError` when it cannot be written.
     """
-    mark = PngInfo()
-    mark.add_text(*_MARK)
     try:
         with publishing.written(path, overwrite=overwrite or is_picture(path)) as file:
-            image.save(file, "PNG", optimize=True, pnginfo=mark)
+            image.save(file, "PNG", optimize=True, pnginfo=mark())
     except FileExistsError as error:
         raise _taken(path, option) from error
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}); choose another place"
         ) from None
+
+
+def mark() -> PngInfo:
+    """What a PNG of augtool begins with, so that another may replace it."""
+    text = PngInfo()
+    text.add_text(*_MARK)
+    return text
 
 
 def is_picture(path: Path) -> bool:

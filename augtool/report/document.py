@@ -32,8 +32,8 @@ def write(
     input gives the same bytes.
 
     Raises `UsageError` for what cannot be asked of it, `SourceError` for an unusable input,
-    `OutputExists` for a file that is there without ``overwrite``, and `OutputError` when the page
-    cannot be written.
+    `OutputExists` for a file that augtool has not made, without ``overwrite``, and
+    `OutputError` when the page cannot be written.
     """
     options = options or Options()
     check_free(file, overwrite=overwrite)

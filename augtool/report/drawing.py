@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from augtool.preview.grid import mark
 from augtool.preview.to_uint8 import to_display
 from augtool.report.figure import Figure, Panel, wrapped
 from augtool.report.pictures import png_uri
-from augtool.report.writing import write_file
+from augtool.report.writing import SVG_BEGINS, write_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,6 +84,7 @@ def svg_of(figure: Figure, *, outline: bool = False, wrap: int | None = None) ->
     size = f"{width + _MARGIN:.1f}", f"{top - _GAP + _MARGIN:.1f}"
     return "\n".join(
         (
+            SVG_BEGINS,
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
             f'viewBox="0 0 {size[0]} {size[1]}" font-family="{FAMILY}" font-size="{_FONT:g}">',
             f'<rect width="{size[0]}" height="{size[1]}" fill="#ffffff"/>',
@@ -184,14 +186,15 @@ def save_figure(
     figure: Figure, path: Path, *, dpi: int | None = None, overwrite: bool = False, **given: Any
 ) -> tuple[int, int] | None:
     """Write a figure to ``path``, by its ending PNG or SVG, in one step: the size of the PNG in
-    pixels. Raises `OutputExists` for a file that is there without ``overwrite``, and `OutputError`
-    when it cannot be written."""
+    pixels. Raises `OutputExists` for a file that augtool has not made, without ``overwrite``, and
+    `OutputError` when it cannot be written."""
     if path.suffix.lower() == ".svg":
         svg = svg_of(figure, outline=given.get("outline", False), wrap=given.get("wrap"))
         write_file(path, svg.encode("utf-8"), overwrite=overwrite)
         return None
     image = png_of(figure, **given)
     content = io.BytesIO()
-    image.save(content, "PNG", optimize=True, **({} if dpi is None else {"dpi": (dpi, dpi)}))
+    inches = {} if dpi is None else {"dpi": (dpi, dpi)}
+    image.save(content, "PNG", optimize=True, pnginfo=mark(), **inches)
     write_file(path, content.getvalue(), overwrite=overwrite)
     return image.size

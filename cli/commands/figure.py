@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     default="figure.svg",
     show_default=True,
     metavar="FILE.svg|FILE.png",
-    help="The figure to write.",
+    help="The figure to write; an older one of augtool is replaced.",
 )
 @options.OVERWRITE
 @click.option(

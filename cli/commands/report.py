@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     default="report.html",
     show_default=True,
     metavar="FILE.html",
-    help="The page to write.",
+    help="The page to write; an older one of augtool is replaced.",
 )
 @options.OVERWRITE
 @click.option(

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from augtool_cli import from_given
+from augtool_cli import build_job
 from PIL import Image
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -89,9 +89,9 @@ def test_what_stands_for_an_unknown_label_is_text_or_a_number(cli: Cli, hdf5: Hd
 
 def test_masks_are_a_folder_when_there_is_one_of_that_name(folder: Path) -> None:
     given: dict[str, Any] = {"masks": None}
-    assert from_given.masks_from(given) is None
-    assert from_given.masks_from({"masks": "parts"}) is None
-    assert from_given.masks_from({"masks": str(folder)}) == str(folder)
+    assert build_job.masks_from(given) is None
+    assert build_job.masks_from({"masks": "parts"}) is None
+    assert build_job.masks_from({"masks": str(folder)}) == str(folder)
 
 
 def test_masks_of_an_array_are_named_in_the_recipe_and_a_folder_is_not(

@@ -41,7 +41,7 @@ def test_the_references_are_augtool_and_the_papers_of_the_recipe(tmp_path: Path)
 
 
 def test_the_citation_file_is_of_this_version() -> None:
-    text = (Path(__file__).parent.parent / "CITATION.cff").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
     fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line[:20])
     assert f"version = {{{fields['version']}}}" in software()
     assert f"title = {{{{{fields['title'].strip(chr(34))}}}}}" in software()
