@@ -24,6 +24,7 @@ import numpy.typing as npt
 from augtool import versions
 from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.fields import Field
+from augtool.mixing import source_map
 from augtool.mixing.replay import Record, block_of
 from augtool.mixing.row_info import known_of
 from augtool.mixing.rows import plan_fields
@@ -32,7 +33,7 @@ from augtool.outputs.shards import PARTS
 from augtool.planning.block import Block, Ints
 from augtool.planning.bounds import wrong
 from augtool.planning.chain import Link, links_of
-from augtool.planning.plan import Plan, check_sources
+from augtool.planning.plan import Plan, check_sources, weighed
 from augtool.recipe.recipe import Recipe, recipe_from_json, without_grants
 from augtool.recipe.sampling import Sampling
 from augtool.sources._contract import Source
@@ -175,7 +176,25 @@ def _block(saved: SavedPlan, source: Source, pass_rows: int, rows: Ints) -> Bloc
         return drawn
 
     record = Record(saved.recipe, saved.rows, saved.columns.__getitem__, plan)
-    return dataclasses.replace(block_of(record, rows, source), measured=True)
+    block = dataclasses.replace(block_of(record, rows, source), measured=True)
+    _check_weights(saved, block, rows, plan_shape=source.shape or ())
+    return block
+
+
+def _check_weights(saved: SavedPlan, block: Block, rows: Ints, plan_shape: tuple[int, ...]) -> None:
+    """Raise `SourceError` when a row's stored weights are not what its geometry implies."""
+    if "weight" not in saved.columns:
+        return
+    implied = source_map.weighed(weighed(block, plan_shape), plan_shape).weight
+    stored = np.asarray(saved.columns["weight"][rows])
+    bad = np.any(stored != implied, axis=1)  # NaN is unequal to all
+    if bad.any():
+        at = int(np.argmax(bad))
+        slot = int(np.argmax(stored[at] != implied[at]))
+        raise SourceError(
+            f"{saved.path}: weight {slot} of row {int(rows[at])} is {stored[at, slot]:g}, but its "
+            f"geometry gives {implied[at, slot]:g}; the plan was edited or damaged: save it again"
+        )
 
 
 def _fields(recipe: Recipe) -> tuple[Field, ...]:
@@ -183,7 +202,10 @@ def _fields(recipe: Recipe) -> tuple[Field, ...]:
     links = links_of(recipe.steps)
     slots = math.prod(link.slots for link in links)
     check_sources(slots)  # before each has a column, and a name
-    return (Field("src", "<i8", (slots,)), *plan_fields(links))
+    sources = [Field("src", "<i8", (slots,))]
+    if recipe.weight_by == "area":  # else weights come from the masks, too
+        sources.append(Field("weight", "<f4", (slots,)))
+    return (*sources, *plan_fields(links))
 
 
 def _recipe(path: str, attributes: Mapping[str, Any]) -> Recipe:

@@ -203,9 +203,25 @@ def _user(place: Path, name: str, uid: int) -> Iterator[User]:
 
 
 @pytest.fixture
-def victim(place: Path) -> Iterator[User]:
-    """Who runs augtool."""
+def plain_victim(place: Path) -> Iterator[User]:
+    """Who runs augtool, for the first time."""
     yield from _user(place, "victim", _VICTIM if ROOT else os.geteuid())
+
+
+@pytest.fixture
+def victim(plain_victim: User, _place: Path) -> User:
+    """Who runs augtool. Kernels are compiled once for all tests, though each has a home of its
+    own."""
+    cache, environment = _place / f"cache-{plain_victim.uid}", plain_victim.environment
+    if not cache.exists():
+        cache.mkdir()
+        plain_victim.owns(cache, 0o700)
+
+    def with_cache(**more: str) -> dict[str, str]:
+        return environment(**{"XDG_CACHE_HOME": str(cache), **more})
+
+    plain_victim.environment = with_cache  # type: ignore[method-assign]
+    return plain_victim
 
 
 @pytest.fixture

@@ -14,6 +14,11 @@ print(unused_cache())
 """
 
 
+@pytest.fixture
+def victim(plain_victim):
+    return plain_victim
+
+
 def cache(victim, umask: int = 0o022, **environment: str) -> tuple[str, str]:
     """The folder that is used, and why none is."""
     ended = victim.python(FOLDER, env=environment, umask=umask)

@@ -11,16 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from neighbour_kernels import with_kernels
 
 MARK_TEXT = "augtool keeps the files of an unfinished run here.\n"
 LONG = ("cutmix", "--in", "sample:?n=4000&size=96", "--workers", 1)
 SHORT = ("cutmix", "--in", "sample:?n=40&size=16")
-
-
-@pytest.fixture
-def victim(victim, _place: Path):
-    return with_kernels(victim, _place)
 
 
 def killed_when(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:

@@ -24,7 +24,7 @@ COMMANDS = {
     "inspect": ["inspect", "arrays.h5", "--row", 1, "--in", "sample:?n=60&size=16"],
     "verify": ["verify", "arrays.h5", "--in", "sample:?n=60&size=16", "--sample", 5],
     "look": ["preview", "arrays.h5", "--out", "p.png"],
-    "gallery": ["gallery", "--in", "photos", "--size", 16, "--out", "g.png", "--methods", "mixup"],
+    "figure": ["figure", "--in", "photos", "--size", 16, "--out", "g.png", "--methods", "mixup"],
     "merge": ["merge", "arrays.h5", "more.h5", "--out", "new.h5"],
     "names": ["check", "--in", "photos", "--label-from-name", "^([a-z]+)"],
     "methods": ["methods"],

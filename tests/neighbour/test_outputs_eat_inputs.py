@@ -109,8 +109,8 @@ CASES = {
     ),
     "preview on an image": ("preview", "data", "--out", "data/cat/0.png"),
     "preview on a font": ("preview", "data", "--font", "font.png", "--out", "font.png"),
-    "gallery on a second image": (
-        *("gallery", "--in", "data/cat/0.png", "--in", "data/dog/0.png"),
+    "figure on a second image": (
+        *("figure", "--in", "data/cat/0.png", "--in", "data/dog/0.png"),
         *("--out", "data/dog/0.png"),
     ),
     "plan on its labels": ("plan", *LABELLED, "--out", "lab.csv"),
@@ -222,14 +222,14 @@ def test_a_report_or_picture_replaces_only_its_like(images: Path, victim, option
     assert (images / name).read_bytes() == ours
 
 
-@pytest.mark.parametrize("command", ["preview", "gallery"])
+@pytest.mark.parametrize("command", ["preview", "figure"])
 def test_a_picture_of_the_user_is_not_replaced(images: Path, victim, command: str) -> None:
     before = (images / "masks" / "cat" / "0.png").read_bytes()
     source = ("data",) if command == "preview" else ("--in", "data", "--methods", "cutmix")
     run = (command, *source, "--out", "masks/cat/0.png")
     ended = victim.augtool(*run)
     assert ended.code == 2
-    assert "is no picture of augtool" in ended.err
+    assert "masks/cat/0.png: exists already" in ended.err
     assert (images / "masks" / "cat" / "0.png").read_bytes() == before
     assert victim.augtool(*run, "--overwrite").code == 0
     assert victim.augtool(*run).code == 0

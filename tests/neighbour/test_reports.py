@@ -13,7 +13,7 @@ WRITERS = {
     "--errors": ("e.jsonl", (*RUN, "--errors", "e.jsonl")),
     "--preview": ("p.png", (*RUN, "--preview", "p.png")),
     "preview": ("p.png", ("preview", "sample:?n=40&size=16", "--out", "p.png")),
-    "gallery": ("g.png", ("gallery", "--in", "sample:?n=40&size=16", "--out", "g.png")),
+    "figure": ("g.png", ("figure", "--in", "sample:?n=40&size=16", "--out", "g.png")),
     "plan": ("p.csv", ("plan", "cutmix", "--in", "sample:?n=40&size=16", "--out", "p.csv")),
 }
 # The command, ended by SIGKILL when its report, picture or plan is whole and has no name yet.

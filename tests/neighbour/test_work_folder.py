@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from neighbour_kernels import with_kernels
 
 INPUT = "sample:?n=40&size=16"
 MARK_TEXT = "augtool keeps the files of an unfinished run here.\n"
@@ -33,11 +32,6 @@ def tree(folder: Path, but: Path | None = None) -> dict[str, tuple[int, int, obj
                 content = path.readlink()
             found[str(path)] = status.st_mode, status.st_ino, content
     return found
-
-
-@pytest.fixture
-def victim(victim, _place: Path):
-    return with_kernels(victim, _place)
 
 
 @pytest.fixture

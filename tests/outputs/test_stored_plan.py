@@ -105,6 +105,7 @@ def test_an_edited_plan_is_what_counts(arrays: str, tmp_path: Path) -> None:
     first = made(arrays, tmp_path / "a.h5", step("cutmix"))
     with h5py.File(first, "r+") as file:
         file["cutmix_box"][5] = [0, 0, *SIZE]
+        file["weight"][5] = [0, 1]
         partner = int(file["src"][5, 1])
     again(first, arrays, tmp_path / "b.h5")
     with augtool.open(tmp_path / "b.h5") as output, h5py.File(arrays) as source:
