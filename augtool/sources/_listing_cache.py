@@ -1,12 +1,15 @@
 """A listing that outlives its run: a file that several runs over one input share.
 
 It begins with a line of JSON, which says what it lists and which arrays follow; these are plain
-numbers, one after another. Nothing in it is run, and nothing is believed before it was checked.
+numbers, one after another. The line has a digest of all that, so that a listing which has lost a
+row, or was edited, is found without listing again. Nothing in it is run, and nothing is believed
+before it was checked.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import stat
@@ -19,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augtool.errors import InputChanged, OutputError, UsageError
+from augtool.system import strict_json
 from augtool.text import shown
 
 Opened = TypeVar("Opened")
@@ -27,6 +31,7 @@ Array = npt.NDArray[Any]
 _MAGIC = b'{"augtool_listing": 1, '  # how the first line begins
 _MOST_HEAD = 16 << 20
 _DTYPES = ("|u1", "<i8")
+_DIGEST = "sha256"  # in the first line: of the rest of it, and of the arrays
 DAMAGE = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 """What reading a file that is no listing can raise."""
 
@@ -126,7 +131,7 @@ def _parsed(stream: Any, size: int) -> Saved:
     line = stream.readline(_MOST_HEAD)
     if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
         raise ValueError("it does not begin as one")
-    head = json.loads(line)
+    head = strict_json.loads(line)
     layout = {name: (str(dtype), int(length)) for name, (dtype, length) in head["arrays"].items()}
     if any(dtype not in _DTYPES or length < 0 for dtype, length in layout.values()):
         raise ValueError("its arrays are damaged")
@@ -137,7 +142,18 @@ def _parsed(stream: Any, size: int) -> Saved:
         name: np.frombuffer(stream.read(np.dtype(dtype).itemsize * length), dtype)
         for name, (dtype, length) in layout.items()
     }
+    if head.get(_DIGEST) != _digest(head, arrays):
+        raise ValueError("its rows are not those that were written: some are missing or changed")
     return Saved(head, arrays)
+
+
+def _digest(head: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    """sha256 (hex) of all that a listing says, but for the digest itself."""
+    said = {name: value for name, value in head.items() if name != _DIGEST}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode("ascii"))
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
 
 
 def _write(saved: Saved, part: Path, file: Path) -> None:
@@ -146,7 +162,10 @@ def _write(saved: Saved, part: Path, file: Path) -> None:
         for name, values in saved.arrays.items()
     }
     layout = {name: (values.dtype.str, len(values)) for name, values in arrays.items()}
-    text = json.dumps({"augtool_listing": 1, **saved.head, "arrays": layout}) + "\n"
+    head = {"augtool_listing": 1, **saved.head, "arrays": layout}
+    # as it will be read: JSON knows no tuples
+    digest = _digest(json.loads(json.dumps(head)), arrays)
+    text = json.dumps({**head, _DIGEST: digest}) + "\n"
     try:
         with part.open("wb") as stream:
             stream.write(text.encode("ascii"))
