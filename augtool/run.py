@@ -25,7 +25,7 @@ from augtool.pipeline.layout import check_options, check_output, check_places, r
 from augtool.pipeline.resume import files_of
 from augtool.pipeline.scan import Skipped, skipped_of
 from augtool.pipeline.start import source_of, workers_of
-from augtool.pipeline.summary import Summary, summary_of
+from augtool.pipeline.summary import Summary, pixel_warnings, summary_of
 from augtool.pipeline.sweeping import sweep
 from augtool.pipeline.workdir import (
     Books,
@@ -107,6 +107,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
             *plan_warnings(source, plan),
             *pair_rules.said(job.recipe.sampling.pair, made[0].unmet, made[0].rows),
             *source_map.said(made[0].bare, made[0].rows),
+            *pixel_warnings(made[0].not_finite, made[0].rows),
         ),
         holdout=more[0] if more else None,
     )

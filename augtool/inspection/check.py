@@ -38,6 +38,7 @@ KINDS: Mapping[str, str] = {
     "duplicate": "same content as an earlier one",
     "extreme size": "over 64 times the median area, under 1/64, or over 8 times as long as wide",
     "odd mode": "neither RGB nor grey of 8 bits; it is converted",
+    "not finite": "has pixels that are NaN or infinite; they are mixed as they are",
     "turned by EXIF": "stored on its side; it is turned upright",
     "misnamed": "another format than its name says",
     "left out": "not used: no image by its name, hidden, no regular file, without a label",

@@ -119,7 +119,7 @@ def _looked(source: Source, row: int) -> tuple[bytes, _Seen]:
     store = getattr(part, "store", None)
     if store is None or not hasattr(part, "header"):
         pixels = np.ascontiguousarray(part.image(inner))
-        return _hash(pixels.data.cast("B") if pixels.size else b""), _seen_array(row, part, pixels)
+        return _hash(pixels.data.cast("B") if pixels.size else b""), _seen_array(pixels)
     content: bytes = store.content(inner)
     name = part.name(inner)
     try:
@@ -132,11 +132,14 @@ def _hash(data: Any) -> bytes:
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
-def _seen_array(row: int, part: Any, pixels: npt.NDArray[Any]) -> _Seen:
-    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise BrokenInput(row, part.name(row), "has pixels that are no numbers")
+def _seen_array(pixels: npt.NDArray[Any]) -> _Seen:
     height, width = (*pixels.shape, 1, 1)[:2]
-    return _Seen((int(height), int(width)))
+    return _Seen((int(height), int(width)), tuple(_not_finite(pixels)))
+
+
+def _not_finite(pixels: npt.NDArray[Any]) -> Iterator[tuple[str, str]]:
+    if pixels.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+        yield "not finite", f"{int((~finite).sum()):,} values are NaN or infinite"
 
 
 def _seen_image(content: bytes, name: str, reading: Reading) -> _Seen:
@@ -144,7 +147,8 @@ def _seen_image(content: bytes, name: str, reading: Reading) -> _Seen:
         mode, orientation = image.mode, _orientation(image, kind)
     own = Reading(mode=reading.mode, background=reading.background)
     pixels = decode.decode(content, own)
-    return _Seen(pixels.shape[:2], tuple(_odd(mode, orientation, kind, name)))
+    odd = (*_odd(mode, orientation, kind, name), *_not_finite(pixels))
+    return _Seen(pixels.shape[:2], odd)
 
 
 def _orientation(image: Any, kind: str) -> int:

@@ -73,6 +73,7 @@ class Made:
     kept: int
     unmet: int
     bare: int
+    not_finite: int
     decodes: int
     processes: int
     seconds: float
@@ -87,6 +88,7 @@ class _Count:
     rows: int
     unmet: int
     bare: int
+    not_finite: int
     decodes: int = 0
     processes: set[int] = field(default_factory=set)
 
@@ -94,6 +96,7 @@ class _Count:
         self.rows += report.rows
         self.unmet += report.unmet
         self.bare += report.bare
+        self.not_finite += report.not_finite
         self.decodes += report.decodes
         self.processes.add(report.process)
 
@@ -150,7 +153,12 @@ def make(output: Product, source: Source, engine: Executor, workers: int, say: S
     records, past = Records(), output.past
     for one in past:
         records.add(one.parts)
-    count = _Count(output.kept, sum(one.unmet for one in past), sum(one.bare for one in past))
+    count = _Count(
+        output.kept,
+        sum(done.unmet for done in past),
+        sum(done.bare for done in past),
+        sum(done.not_finite for done in past),
+    )
     kept, began = count.rows, time.perf_counter()
     if output.sink is not None:
         _check_kept(output, output.sink, engine, workers, say)
@@ -168,6 +176,7 @@ def make(output: Product, source: Source, engine: Executor, workers: int, say: S
         kept,
         count.unmet,
         count.bare,
+        count.not_finite,
         count.decodes,
         len(count.processes),
         seconds,
@@ -253,7 +262,8 @@ class _Ledger:
             places = self.spool.add(position.file, report.encoded)
         else:
             places = _appended(report.encoded, position)
-        journal.add(Done(report.rows, report.unmet, report.bare, report.parts, position, places))
+        counts = report.rows, report.unmet, report.bare, report.not_finite
+        journal.add(Done(*counts, report.parts, position, places))
         if self.sink.replays:
             self.spool.forget_before(position.file)
         if time.monotonic() - self.safe_at > _SAFE_EVERY:

@@ -45,6 +45,7 @@ class Done:
     rows: int
     unmet: int
     bare: int
+    not_finite: int
     parts: tuple[Part, ...]
     position: Position
     places: tuple[Place, ...] = ()
@@ -57,16 +58,17 @@ class Done:
         ]
         places = [[one.field, one.row, one.offset, one.length, one.crc] for one in self.places]
         position = [self.position.file, self.position.size]
-        return [self.rows, self.unmet, self.bare, parts, position, places]
+        return [self.rows, self.unmet, self.bare, self.not_finite, parts, position, places]
 
 
 def done_from(value: Sequence[Any]) -> Done:
     """What `Done.as_json` was made of."""
-    rows, unmet, bare, parts, position, places = value
+    rows, unmet, bare, not_finite, parts, position, places = value
     return Done(
         rows,
         unmet,
         bare,
+        not_finite,
         tuple(
             Part(number, block, low, high, start, {name: (crc, n) for name, (crc, n) in crcs})
             for number, block, low, high, start, crcs in parts

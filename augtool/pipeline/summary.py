@@ -36,6 +36,16 @@ class Summary:
     holdout: Summary | None = None
 
 
+def pixel_warnings(not_finite: int, rows: int) -> tuple[str, ...]:
+    """The warning about ``not_finite`` among ``rows`` rows whose pixels are NaN or inf."""
+    if not not_finite:
+        return ()
+    return (
+        f"{not_finite:,} of {rows:,} rows have pixels that are NaN or infinite; augtool check "
+        "names the images that they come from",
+    )
+
+
 def summary_of(output: Product, made: Made, source: Source) -> Summary:
     """What a run made of one of its outputs."""
     return Summary(

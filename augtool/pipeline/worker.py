@@ -69,8 +69,8 @@ class Task:
 @dataclass(frozen=True)
 class Report:
     """What a task did, and in which process: rows written, images read, its records, chunks for
-    the parent, how many rows were not paired as the recipe wants, and how many were weighed by
-    area for want of an object."""
+    the parent, how many rows were not paired as the recipe wants, how many were weighed by area for
+    want of an object, and how many have pixels that are NaN or infinite."""
 
     process: int
     rows: int
@@ -79,6 +79,7 @@ class Report:
     encoded: Sequence[Encoded]
     unmet: int = 0
     bare: int = 0
+    not_finite: int = 0
 
 
 def render(given: Kept, task: Task) -> Report:
@@ -88,7 +89,7 @@ def render(given: Kept, task: Task) -> Report:
     """
     context = context_of(given)
     parts: list[Part] = []
-    decodes = unmet = bare = 0
+    decodes = unmet = bare = not_finite = 0
     with context.writer as writer:
         for run in _same_members(context.plan, task.pieces):
             blocks = [_rows_of(given, piece, alone=len(run) == 1) for piece in run]
@@ -96,14 +97,15 @@ def render(given: Kept, task: Task) -> Report:
             masks = masks_of(context.source, blocks[0])
             decodes += read
             for piece, block in zip(run, blocks, strict=True):
-                crcs, made = _write_block(context, writer, block, members, masks)
+                crcs, made, odd = _write_block(context, writer, block, members, masks)
+                not_finite += odd
                 bare += 0 if made.bare is None else int(made.bare.sum())
                 unmet += 0 if block.unmet is None else int(block.unmet[block.made].sum())
                 first = context.plan.first_row(piece)
                 parts.append(Part(piece.number, piece.block, piece.low, piece.high, first, crcs))
         encoded = writer.encoded()
     rows = sum(map(len, task.pieces))
-    return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet, bare)
+    return Report(os.getpid(), rows, decodes, tuple(parts), encoded, unmet, bare, not_finite)
 
 
 def get_ready(given: Kept, format: str) -> None:
@@ -289,9 +291,9 @@ def _rows_of(given: Kept, piece: Piece, alone: bool) -> Block:
 
 def _write_block(
     context: Context, writer: Writer, block: Block, members: Members, masks: Members | None
-) -> tuple[dict[str, tuple[int, int]], Block]:
-    """Apply, write, and return the CRC-32 and the length of each field's bytes, and the block as it
-    was written."""
+) -> tuple[dict[str, tuple[int, int]], Block, int]:
+    """Apply, write, and return the CRC-32 and the length of each field's bytes, the block as it was
+    written, and how many of its rows have pixels that are NaN or infinite."""
     plan, source = context.plan, context.source
     ready = looked(block, members, masks if plan.recipe.weight_by != "area" else None)
     crcs: dict[str, tuple[int, int]] = {}
@@ -302,7 +304,7 @@ def _write_block(
             crc, length = _checksums.crc(data, crc), length + len(data)
         crcs[name] = crc, length
 
-    _write_pixels("images", ready, members, write, context.shape.nchw)
+    odd = _write_pixels("images", ready, members, write, context.shape.nchw)
     if masks is not None and has_ids(source.masks):
         maps = look_at_maps(ready.block, masks, plan.recipe.mask_fill)
         _write_pixels("masks", maps, masks, write)
@@ -310,13 +312,15 @@ def _write_block(
     for part in _slices(ready.block, step):
         for name, values in schema.rows(part, source.targets, context.shape, plan.carried).items():
             write(name, part.out, values)
-    return crcs, ready.block
+    return crcs, ready.block, odd
 
 
 def _write_pixels(
     name: str, ready: Ready, members: Members, write: Write, channels_first: bool = False
-) -> None:
-    """Make a block's rows and write them, a buffer at a time."""
+) -> int:
+    """Make a block's rows and write them, a buffer at a time: how many have pixels that are NaN or
+    infinite."""
+    not_finite = 0
     shape, dtype = members.pixels.shape[1:], members.pixels.dtype
     row_bytes = math.prod(shape) * dtype.itemsize
     step = max(1, min(_BUFFER_BYTES // max(1, row_bytes), len(ready)))
@@ -328,6 +332,10 @@ def _write_pixels(
         out = buffer[: len(part)]
         apply(part, out)
         write(name, part.block.out, np.moveaxis(out, -1, 1) if channels_first else out)
+        if dtype.kind == "f":
+            finite = np.isfinite(out).reshape(len(part), -1).all(axis=1)
+            not_finite += len(part) - int(finite.sum())
+    return not_finite
 
 
 def _slices(rows: _Parts, step: int) -> Iterator[_Parts]:

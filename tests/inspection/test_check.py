@@ -121,7 +121,7 @@ def test_arrays_are_checked_too(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "in.h5", "w") as file:
         file["images"], file["labels"] = images, np.arange(30) % 2
     report = check([str(tmp_path / "in.h5")], workers=0)
-    assert said(report) == {("unreadable", "row 7"), ("two classes", "row 20")}
+    assert said(report) == {("not finite", "row 7"), ("two classes", "row 20")}
 
 
 def test_several_inputs_are_compared_with_one_another(data: Path, tmp_path: Path) -> None:
