@@ -78,7 +78,7 @@ def test_a_kill_in_any_call_leaves_what_the_next_run_completes(
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-@pytest.mark.parametrize("call", ["fsync", "rename"])
+@pytest.mark.parametrize("call", ["fsync", "rename,renameat2"])  # of folders, of files
 def test_a_call_that_fails_at_the_end_is_one_line_and_nothing_is_lost(
     form: str, place: Place, whole: dict[str, str], call: str, error: str
 ) -> None:
