@@ -56,6 +56,9 @@ def swapped_folder():
         same_times(new, os.stat(old))
     same_times(inside, status)
 
+def cut():
+    os.truncate(file, os.path.getsize(file) // 2)
+
 def none():
     pass
 
@@ -158,6 +161,16 @@ def test_a_file_that_changes_with_its_size_and_time_kept_is_noticed(
 ) -> None:
     made = make(place)
     check_noticed(victim, begin(victim, place, made, change), made[1].name)
+
+
+@pytest.mark.parametrize("make", [tar, zipped, npy, hdf5])
+def test_a_file_that_is_cut_while_it_is_read_is_named_and_no_image_of_it(
+    victim, place: Path, make: Callable[[Path], tuple[Path, Path]]
+) -> None:
+    made = make(place)
+    ended = begin(victim, place, made, "cut")
+    check_noticed(victim, ended, made[1].name)
+    assert ".png" not in ended.out.decode()
 
 
 @pytest.mark.parametrize("make", [folder, npy])
