@@ -27,7 +27,7 @@ _SCRATCH, _TEMPORARY = ".augtool-scratch-", "augtool-"
 _INNER = "source"
 _AT_MOST = 10_000  # names that are looked at in a place, which may have any number
 _USUAL = (Path("/tmp"), Path("/var/tmp"))
-_LOGGER = logging.getLogger("augtool.pipeline.places")
+_LOGGER = logging.getLogger("augtool")
 
 
 @contextlib.contextmanager
@@ -72,7 +72,7 @@ def _temporary_place() -> Path:
         return first
     for place in _USUAL:
         if os.access(place, os.W_OK | os.X_OK) and _unfit(place) is None:
-            _LOGGER.info("%s: %s; %s is used for temporary files", first, wrong, place)
+            _LOGGER.debug("%s: %s; %s is used for temporary files", first, wrong, place)
             return place
     raise UsageError(f"TMPDIR {first}: {wrong}; set TMPDIR to a folder of your own")
 

@@ -84,3 +84,17 @@ def test_a_temporary_folder_without_the_sticky_bit_has_no_sockets(victim, shared
     _, there, answers = sockets(victim, open_)
     assert not Path(there).is_relative_to(open_)
     assert answers == "True"
+
+
+def test_a_place_that_others_may_write_is_not_used_and_said_when_asked(victim) -> None:
+    place = victim.home / "open"
+    place.mkdir()
+    victim.owns(place, 0o777)
+    run = ("cutmix", "--in", "sample:?n=40&size=16", "--out")
+    quiet = victim.augtool(*run, "a.h5", env={"TMPDIR": str(place)})
+    told = victim.augtool(*run, "b.h5", "--verbose", env={"TMPDIR": str(place)})
+    assert (quiet.code, told.code) == (0, 0), told.err
+    said = f"{place}: may be written to by everybody; /tmp is used for temporary files"
+    assert said not in quiet.err
+    assert said in told.err
+    assert not list(place.iterdir())
