@@ -12,14 +12,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from augtool import sinks
-from augtool.errors import SourceError, UsageError
+from augtool.errors import AugtoolError, SourceError, UsageError
 from augtool.fields import Field
 from augtool.mixing import labels as label_rules
 from augtool.outputs.shards import PARTS
@@ -58,9 +58,40 @@ class Output:
         try:
             self._attributes = dict(sorted(self._stored.facts.attributes.items()))
             self._targets = _targets(self._attributes)
+            self._check()
         except _NOT_OURS as error:
             raise SourceError(f"{path}: its attributes cannot be read ({error})") from error
         self._arrays: dict[str, Any] = {}
+
+    def _check(self) -> None:
+        """Raise `TypeError`, `ValueError` or `KeyError` for attributes and fields that no output
+        of augtool has: who reads them relies on their types."""
+        borders = self.borders
+        if not all(isinstance(border, int | np.integer) for border in borders):
+            raise TypeError("the rows at which its files begin are no numbers")
+        if list(borders) != sorted(borders):
+            raise ValueError(f"its files begin at rows {borders}")
+        if any(type(field.name) is not str for field in self._stored.facts.fields):
+            raise TypeError("the name of a field is no text")
+        if "images" not in self.fields:
+            raise ValueError("it has no images")
+        texts = [name for name in ("layout", "recipe") if name in self._attributes]
+        if any(type(self._attributes[name]) is not str for name in texts):
+            raise TypeError("its layout or recipe is no text")
+        if not isinstance(json.loads(self._attributes.get("recipe", "{}")), dict):
+            raise TypeError("its recipe is no table")
+        for target in self._targets:
+            self._check_target(target)
+
+    def _check_target(self, target: str) -> None:
+        if self.kind_of(target) not in get_args(TargetKind):
+            raise ValueError(f"the labels are {self.kind_of(target)!r}")
+        int(self._attributes[_of("num_classes", target)])
+        names = self.class_names_of(target)
+        if names is not None and any(type(name) is not str for name in names):
+            raise TypeError("a class name is no text")
+        if not {_of("labels", target), _of("classes", target)} & set(self.fields):
+            raise ValueError("it has no labels")
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -85,7 +116,12 @@ class Output:
                 f"{self.path}: was merged of outputs with several recipes; its attribute "
                 f"{PARTS} has them"
             )
-        return recipe_from_json(self.attributes["recipe"])
+        try:
+            return recipe_from_json(self.attributes["recipe"])
+        except AugtoolError:
+            raise
+        except _NOT_OURS as error:
+            raise SourceError(f"{self.path}: its recipe cannot be read ({error})") from error
 
     @property
     def layout(self) -> str:
