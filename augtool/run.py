@@ -107,7 +107,7 @@ def _run(jobs: list[Job], books: list[Books], scratch: Path, tell: Listener) -> 
             *plan_warnings(source, plan),
             *pair_rules.said(job.recipe.sampling.pair, made[0].unmet, made[0].rows),
             *source_map.said(made[0].bare, made[0].rows),
-            *pixel_warnings(made[0].not_finite, made[0].rows),
+            *pixel_warnings(sum(part.not_finite for part in made), sum(part.rows for part in made)),
         ),
         holdout=more[0] if more else None,
     )

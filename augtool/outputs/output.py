@@ -35,6 +35,7 @@ Array = npt.NDArray[Any]
 # What reading others' files raises.
 _NOT_OURS = (
     *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError),
+    OverflowError,
     *(MemoryError, BadZipFile, struct.error, zlib.error),
 )
 _HARMLESS = (".tar", ".npz", ".zip")  # read by no library that can crash
@@ -86,10 +87,12 @@ class Output:
     def _check_target(self, target: str) -> None:
         if self.kind_of(target) not in get_args(TargetKind):
             raise ValueError(f"the labels are {self.kind_of(target)!r}")
-        int(self._attributes[_of("num_classes", target)])
+        width = int(self._attributes[_of("num_classes", target)])
         names = self.class_names_of(target)
         if names is not None and any(type(name) is not str for name in names):
             raise TypeError("a class name is no text")
+        if names is not None and len(names) != width:
+            raise ValueError(f"it has {width} classes and {len(names)} names of classes")
         if not {_of("labels", target), _of("classes", target)} & set(self.fields):
             raise ValueError("it has no labels")
 

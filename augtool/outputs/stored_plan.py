@@ -220,7 +220,7 @@ def _recipe(path: str, attributes: Mapping[str, Any]) -> Recipe:
         return recipe_from_json(str(attributes["recipe"]))
     except UsageError:
         raise
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise SourceError(f"{path}: its recipe cannot be read ({error})") from error
 
 

@@ -56,6 +56,14 @@ def test_a_run_counts_the_rows_that_have_them(victim, source: Path, workers: int
     assert warning.startswith("6 of 80 rows have pixels that are NaN or infinite")
 
 
+def test_rows_that_are_held_out_count_too(victim, source: Path) -> None:
+    held = ("--holdout", 0.5, "--holdout-out", "held.h5")
+    ended = victim.augtool("cutmix", "--prob", 0, "--in", source, *held, "--out", "o.h5", "--json")
+    assert ended.code == 0, ended.err
+    (warning,) = json.loads(ended.out)["warnings"]
+    assert warning.startswith("3 of 40 rows have pixels that are NaN or infinite")
+
+
 def test_mixing_spreads_them_and_they_are_counted_where_they_are(victim, source: Path) -> None:
     ended = victim.augtool("mixup", "--in", source, "--lam", 0.5, "--out", "o.h5", "--json")
     assert ended.code == 0, ended.err

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -52,3 +53,21 @@ def test_a_manifest_that_says_odd_things_is_one_line(
             assert len(lines) == (1 if code else 0), (at, odd, err)
             refused += code != 0
     assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("num_classes", float("inf")), ("class_names", "[]"), ("num_classes", 3)]
+)
+@pytest.mark.parametrize("command", ["inspect", "preview"])
+def test_attributes_of_hdf5_that_do_not_fit_are_one_line(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str, value: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = cli("cutmix", "--in", "sample:?n=20&size=8", "--out", "a.h5")
+    assert code == 0, err
+    with h5py.File("a.h5", "r+") as file:
+        file.attrs[name] = value
+    code, _, err = cli(command, "a.h5", *(("--out", "p.png") if command == "preview" else ()))
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "a.h5: its attributes cannot be read" in err
